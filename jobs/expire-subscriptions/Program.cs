@@ -1,1 +1,4 @@
-return 0;
+using Jobs;
+using Jobs.Runs;
+
+return await JobProgram.RunAsync<ExpireSubscriptions>(args);

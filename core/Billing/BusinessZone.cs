@@ -1,0 +1,39 @@
+using Jobs.Runs;
+using NodaTime;
+using NodaTime.TimeZones;
+
+namespace Jobs.Billing;
+
+/// <summary>The zone in which the business counts its days (JOBS_TIME_ZONE, default Europe/Paris).</summary>
+public sealed class BusinessZone
+{
+    private readonly DateTimeZone _zone;
+
+    public BusinessZone(string id)
+    {
+        try
+        {
+            _zone = DateTimeZoneProviders.Tzdb[id];
+        }
+        catch (DateTimeZoneNotFoundException e)
+        {
+            throw new OperatorException($"JOBS_TIME_ZONE must be an IANA time zone such as Europe/Paris, not '{id}'", e);
+        }
+    }
+
+    public static BusinessZone From(Settings settings) => new(settings.Optional("JOBS_TIME_ZONE") ?? "Europe/Paris");
+
+    /// <summary>As PostgreSQL knows it too.</summary>
+    public string Id => _zone.Id;
+
+    public DateOnly Date(DateTime instant) => Local(instant).Date.ToDateOnly();
+
+    /// <returns>The first instant of the day, which on some DST nights is not midnight.</returns>
+    public DateTime StartOfDay(DateOnly date) => _zone.AtStartOfDay(LocalDate.FromDateOnly(date)).ToDateTimeUtc();
+
+    internal LocalDateTime Local(DateTime instant) =>
+        Instant.FromDateTimeUtc(DateTime.SpecifyKind(instant, DateTimeKind.Utc)).InZone(_zone).LocalDateTime;
+
+    /// <summary>A local time skipped by DST moves on by the gap; a doubled one is the earlier.</summary>
+    internal DateTime Instantly(LocalDateTime local) => local.InZoneLeniently(_zone).ToDateTimeUtc();
+}

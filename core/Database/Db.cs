@@ -1,0 +1,93 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Jobs.Database;
+
+/// <summary>
+/// The database as a run sees it: short transactions with time-outs, repeated when bad luck (a restart, a deadlock, a
+/// serialization failure) undid them. A transaction may therefore run more than once, also after a commit whose answer
+/// was lost: its work must be a compare-and-set.
+/// </summary>
+public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) : IAsyncDisposable
+{
+    private const int Attempts = 7;
+
+    // Per transaction, not per session: behind PgBouncer a session setting would leak to strangers.
+    private const string SetTimeouts =
+        "SELECT set_config('statement_timeout', @statement, true), set_config('lock_timeout', '5s', true), "
+        + "set_config('idle_in_transaction_session_timeout', '60s', true)";
+
+    private const string SetTimeoutsReadOnly = "SET TRANSACTION READ ONLY; " + SetTimeouts;
+
+    private bool _answered;
+
+    static Db() => Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
+
+    /// <summary>A dry run's: PostgreSQL refuses every write.</summary>
+    public bool ReadOnly { get; } = readOnly;
+
+    public Task<T> TransactionAsync<T>(Func<Tx, Task<T>> work, CancellationToken cancellation) =>
+        TransactionAsync(work, TimeSpan.FromSeconds(30), cancellation);
+
+    public Task TransactionAsync(Func<Tx, Task> work, CancellationToken cancellation) =>
+        TransactionAsync<object?>(
+            async tx =>
+            {
+                await work(tx);
+                return null;
+            },
+            cancellation);
+
+    /// <param name="statementTimeout">Longest time of one statement; bulk batches need more than the usual 30 s.</param>
+    public async Task<T> TransactionAsync<T>(Func<Tx, Task<T>> work, TimeSpan statementTimeout, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await OnceAsync(work, statementTimeout, cancellation);
+            }
+            catch (Exception e) when (attempt < Attempts && !cancellation.IsCancellationRequested && IsPassing(e))
+            {
+                // 0.1, 0.2 ... 3.2 s, each shortened at random so that two runs do not meet again.
+                var delay = TimeSpan.FromSeconds(0.1 * (1 << (attempt - 1)) * (0.5 + Random.Shared.NextDouble() / 2));
+                // Until it answered once, a database that cannot be reached is the caller's one sentence, not a row of warnings.
+                log.Log(_answered ? LogLevel.Warning : LogLevel.Debug, "Transaction undone ({Reason}); again in {Delay} ms", Describe(e), (int)delay.TotalMilliseconds);
+                await Task.Delay(delay, cancellation);
+            }
+        }
+    }
+
+    private async Task<T> OnceAsync<T>(Func<Tx, Task<T>> work, TimeSpan statementTimeout, CancellationToken cancellation)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        _answered = true;
+        await using (var command = new NpgsqlCommand(ReadOnly ? SetTimeoutsReadOnly : SetTimeouts, connection, transaction))
+        {
+            command.Parameters.AddWithValue("statement", $"{(int)statementTimeout.TotalMilliseconds}ms");
+            await command.ExecuteNonQueryAsync(cancellation);
+        }
+
+        var result = await work(new Tx(connection, transaction, ReadOnly, cancellation));
+        // Not cancellable: a commit on its way is better awaited than left in doubt.
+        await transaction.CommitAsync(CancellationToken.None);
+        return result;
+    }
+
+    /// <summary>Bad luck that a repetition may escape, as opposed to an error in data or SQL.</summary>
+    public static bool IsPassing(Exception e) => e switch
+    {
+        PostgresException p => p.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
+                or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
+                or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections
+                or "25P03"
+            || p.SqlState.StartsWith("08", StringComparison.Ordinal),
+        NpgsqlException n => n.IsTransient || n.InnerException is IOException or System.Net.Sockets.SocketException or TimeoutException,
+        _ => false,
+    };
+
+    private static string Describe(Exception e) => e is PostgresException p ? $"{p.SqlState} {p.MessageText}" : e.Message;
+
+    public ValueTask DisposeAsync() => source.DisposeAsync();
+}

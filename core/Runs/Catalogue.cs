@@ -1,0 +1,44 @@
+namespace Jobs.Runs;
+
+public enum JobKind
+{
+    /// <summary>One run at a time (per shard), held by a lease; in the ledger.</summary>
+    Scheduled,
+
+    /// <summary>Started by a person or an application: no lease, never skipped; in the ledger.</summary>
+    OnDemand,
+
+    /// <summary>`migrate`: makes the tables that the others need, so it needs none; in the ledger afterwards.</summary>
+    Schema,
+}
+
+/// <param name="Schedule">Five crontab fields in the business zone; null: not scheduled.</param>
+/// <param name="Timeout">Default of --timeout.</param>
+/// <param name="Needs">Variables without which it cannot run, DATABASE_URL aside.</param>
+/// <param name="MovesMoney">Charges or issues receipts: in production its "now" is the real one.</param>
+public sealed record JobDefinition(
+    string Name, string Summary, string? Schedule, TimeSpan Timeout, JobKind Kind, string[] Needs, bool MovesMoney);
+
+/// <summary>Every job, once. Schedules are in the business zone (JOBS_TIME_ZONE).</summary>
+public static class Catalogue
+{
+    public static readonly IReadOnlyList<JobDefinition> Jobs =
+    [
+        new("migrate", "Applies the SQL scripts that the database lacks.",
+            null, TimeSpan.FromMinutes(30), JobKind.Schema, [], MovesMoney: false),
+        new("autopayment", "Charges due subscriptions off-session, records the payment, extends the period.",
+            "0 6 * * *", TimeSpan.FromHours(4), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
+        new("expire-subscriptions", "Expires subscriptions that ended more than 3 days ago.",
+            "45 6 * * *", TimeSpan.FromMinutes(30), JobKind.Scheduled, [], MovesMoney: false),
+        new("expire-payments", "Expires payments pending for more than 7 days, after asking the provider.",
+            "15 3 * * *", TimeSpan.FromHours(1), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
+        new("match-pending-payments", "Settles payments that are unresolved here with what Stripe says of them.",
+            "*/2 * * * *", TimeSpan.FromMinutes(10), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
+        new("match-successful-payments", "Finds payments that succeeded at Stripe and are unknown here, and fulfils them.",
+            "1-59/2 * * * *", TimeSpan.FromMinutes(10), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
+    ];
+
+    public static JobDefinition Find(string name) =>
+        Jobs.FirstOrDefault(j => j.Name == name)
+        ?? throw new InvalidOperationException($"'{name}' has no entry in the catalogue (core/Runs/Catalogue.cs)");
+}

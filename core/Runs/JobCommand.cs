@@ -1,0 +1,101 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+
+namespace Jobs.Runs;
+
+/// <summary>The command line of a job: the common options, its own, help and version.</summary>
+internal sealed class JobCommand
+{
+    private readonly JobDefinition _job;
+    private readonly JobOption[] _options;
+    private readonly RootCommand _root;
+
+    public JobCommand(JobDefinition job, JobOption[] own)
+    {
+        _job = job;
+        _options = [.. RunOptions.All, .. own];
+        _root = new RootCommand(job.Summary) { TreatUnmatchedTokensAsErrors = true };
+        foreach (var option in _options)
+        {
+            _root.Options.Add(option.CommandLineOption);
+        }
+    }
+
+    public ParseResult Parse(string[] args) => _root.Parse(args);
+
+    /// <returns>The exit code when --help or --version was asked for, else null.</returns>
+    public int? HelpOrVersion(ParseResult parsed)
+    {
+        if (parsed.Action is HelpAction)
+        {
+            Console.Out.WriteLine(Help());
+            return 0;
+        }
+
+        if (parsed.Action is not null && parsed.Errors.Count == 0 && parsed.Tokens.Any(t => t.Value == "--version"))
+        {
+            Console.Out.WriteLine(JobProgram.Version);
+            return 0;
+        }
+
+        return null;
+    }
+
+    /// <summary>Refuses what the parser did not understand, with the option that was probably meant.</summary>
+    public void Check(ParseResult parsed)
+    {
+        if (parsed.UnmatchedTokens is [var token, ..])
+        {
+            var near = Suggestion.For(token, _options.Select(o => o.Name).Append("--help").Append("--version"));
+            throw new OperatorException(near is null
+                ? $"'{token}' is not an option of {_job.Name}; see {_job.Name} --help"
+                : $"'{token}' is not an option of {_job.Name}; did you mean {near}?");
+        }
+
+        if (parsed.Errors is [var error, ..])
+        {
+            throw new OperatorException(error.Message.TrimEnd('.') + $"; see {_job.Name} --help");
+        }
+    }
+
+    public JobOptions Read(ParseResult parsed, Settings settings) =>
+        new(_options.ToDictionary(o => o, o => o.Read(parsed, settings)));
+
+    private string Help()
+    {
+        var lines = new List<string>
+        {
+            _job.Summary, "", "Usage:", $"  {_job.Name} [options]", "", "Options:",
+        };
+        foreach (var option in _options.Select(o => o.CommandLineOption))
+        {
+            var name = option is Option<bool> ? option.Name : $"{option.Name} <{option.HelpName}>";
+            lines.Add($"  {name,-26} {option.Description}");
+        }
+
+        lines.Add($"  {"--help",-26} Show this.");
+        lines.Add($"  {"--version",-26} Show the version.");
+        lines.AddRange(
+        [
+            "", "Environment:", $"  {"DATABASE_URL",-26} PostgreSQL: a libpq URI or an Npgsql connection string.",
+            .. _job.Needs.Select(n => $"  {n,-26} Needed. As a secret it may come as {n}_FILE."),
+            "  An option beats its variable, the variable beats the default. .env.example lists all variables.",
+            "", $"Default time-out: {Duration.Format(_job.Timeout)}."
+                + (_job.Schedule is null ? " Started on demand." : $" Schedule: {_job.Schedule} (business zone)."),
+            "", "Exit status:",
+            "  0  done, nothing to do, or skipped (paused, or another run holds the lease)",
+            "  1  anything else; one line on stderr says what and how to mend it",
+        ]);
+        return string.Join('\n', lines);
+    }
+}
+
+/// <summary>The options' values: the command line's, else the environment's, else the default.</summary>
+public sealed class JobOptions
+{
+    private readonly Dictionary<JobOption, object?> _values;
+
+    internal JobOptions(Dictionary<JobOption, object?> values) => _values = values;
+
+    public T Get<T>(JobOption<T> option) => (T)_values[option]!;
+}

@@ -1,0 +1,138 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using Jobs.Database;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Serilog;
+
+namespace Jobs.Runs;
+
+/// <summary>What every job's Program.cs calls: parse, begin the run, do the work, record the end, exit 0 or 1.</summary>
+public static class JobProgram
+{
+    public static readonly string Version =
+        typeof(JobProgram).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+
+    /// <summary>Runs the job named as the entry assembly is.</summary>
+    /// <param name="options">The job's own, besides those that every job has.</param>
+    /// <param name="services">The job's own parts that its constructor asks for.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TJob>(
+        string[] args, JobOption[]? options = null, Action<IServiceCollection>? services = null)
+        where TJob : class, IJob
+    {
+        var clock = Stopwatch.StartNew();
+        var job = Catalogue.Find(Assembly.GetEntryAssembly()!.GetName().Name!);
+        using var stop = new StopSignal();
+        var command = new JobCommand(job, options ?? []);
+        var parsed = command.Parse(args);
+        if (command.HelpOrVersion(parsed) is { } exit)
+        {
+            return exit;
+        }
+
+        var settings = Settings.Load();
+        var redaction = new Redaction(settings);
+        RunResult? result = null;
+        try
+        {
+            command.Check(parsed);
+            var values = command.Read(parsed, settings);
+            var common = ReadCommon(values, settings, job);
+            result = new RunResult(job.Name, common.Output, common.Items || common.DryRun)
+            {
+                AsOf = common.AsOf,
+                DryRun = common.DryRun,
+                Shard = common.Shard,
+            };
+            return await RunAsync<TJob>(job, common, values, settings, redaction, result, stop, clock, services);
+        }
+        catch (Exception e)
+        {
+            if (!Failures.IsPlain(e))
+            {
+                await Console.Error.WriteLineAsync(redaction.Strike(e.ToString()));
+            }
+
+            var sentence = redaction.Strike(Failures.Sentence(e));
+            await Console.Error.WriteLineAsync($"{job.Name}: {sentence}");
+            result ??= AsksForJson(args, settings) ? new RunResult(job.Name, OutputFormat.Json, items: false) : null;
+            result?.Finish(RunStatus.Failed, clock.Elapsed, new Counters(), sentence);
+            return 1;
+        }
+        finally
+        {
+            result?.Dispose();
+        }
+    }
+
+    private static async Task<int> RunAsync<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TJob>(
+        JobDefinition job, RunOptions options, JobOptions values, Settings settings, Redaction redaction, RunResult result,
+        StopSignal stop, Stopwatch clock, Action<IServiceCollection>? services)
+        where TJob : class, IJob
+    {
+        var runId = Guid.CreateVersion7();
+        await using var logger = Logging.Create(job.Name, runId, settings, redaction);
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Logging.AddSerilog(logger);
+        builder.Services
+            .AddSingleton(settings)
+            .AddSingleton(values)
+            .AddSingleton(options)
+            .AddSingleton(Connect(job, settings))
+            .AddSingleton(s => new Db(s.GetRequiredService<NpgsqlDataSource>(), options.DryRun, s.GetRequiredService<ILogger<Db>>()))
+            .AddSingleton(s => new JobRun(
+                runId, job, options, result, stop, s.GetRequiredService<Db>(), s.GetRequiredService<ILoggerFactory>().CreateLogger(job.Name)))
+            .AddMoney()
+            .AddSingleton<TJob>();
+        services?.Invoke(builder.Services);
+        using var host = builder.Build();
+        var run = host.Services.GetRequiredService<JobRun>();
+        var ledger = new RunLedger(host.Services.GetRequiredService<Db>(), job, options, runId);
+        result.RunId = runId;
+        stop.StopAfter(options.Timeout);
+        return await new RunCycle(run, ledger, result, stop, redaction, clock).GoAsync(host.Services.GetRequiredService<TJob>);
+    }
+
+    private static RunOptions ReadCommon(JobOptions values, Settings settings, JobDefinition job)
+    {
+        var options = new RunOptions
+        {
+            DryRun = values.Get(RunOptions.DryRunOption),
+            AsOf = values.Get(RunOptions.AsOfOption),
+            Only = values.Get(RunOptions.OnlyOption),
+            Limit = values.Get(RunOptions.LimitOption),
+            BatchSize = values.Get(RunOptions.BatchSizeOption),
+            Shard = values.Get(RunOptions.ShardOption) ?? RunOptions.ShardFromIndexedJob(settings),
+            Timeout = values.Get(RunOptions.TimeoutOption) ?? job.Timeout,
+            Output = values.Get(RunOptions.OutputOption),
+            Items = values.Get(RunOptions.ItemsOption),
+        };
+        if (options.AsOf is not null && job.MovesMoney && settings.Production && !options.DryRun)
+        {
+            throw new OperatorException(
+                "--as-of is refused in production: receipts are numbered in the order of time, and charges belong to today; use --dry-run to look at another day");
+        }
+
+        return options;
+    }
+
+    private static NpgsqlDataSource Connect(JobDefinition job, Settings settings)
+    {
+        var connection = DatabaseUrl.Parse(settings.Required(
+            "DATABASE_URL", "the PostgreSQL to work on, such as postgresql://user:password@host:5432/database"));
+        connection.ApplicationName ??= job.Name;
+        connection.PersistSecurityInfo = false;
+        return new NpgsqlDataSourceBuilder(connection.ConnectionString).Build();
+    }
+
+    private static bool AsksForJson(string[] args, Settings settings)
+    {
+        var at = Array.IndexOf(args, "--output");
+        return (at >= 0 && at + 1 < args.Length && args[at + 1] == "json") || args.Contains("--output=json")
+            || (at < 0 && settings.Optional(RunOptions.OutputOption.EnvironmentVariable) == "json");
+    }
+}

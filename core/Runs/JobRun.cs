@@ -1,0 +1,185 @@
+using System.Collections.Concurrent;
+using Jobs.Database;
+using Microsoft.Extensions.Logging;
+
+namespace Jobs.Runs;
+
+/// <summary>One run of a job: its "now", its options, its counters, and the way it goes through its items.</summary>
+public sealed class JobRun
+{
+    private readonly RunResult _result;
+    private readonly StopSignal _stop;
+    private readonly Db _db;
+    private readonly Progress _progress = new();
+    private int _begun;
+    private int _failuresInARow;
+
+    internal JobRun(Guid id, JobDefinition job, RunOptions options, RunResult result, StopSignal stop, Db db, ILogger log)
+    {
+        (Id, Job, Options, _result, _stop, _db, Log) = (id, job, options, result, stop, db, log);
+    }
+
+    public Guid Id { get; }
+    public JobDefinition Job { get; }
+    public RunOptions Options { get; }
+    public ILogger Log { get; }
+    public Counters Counters { get; } = new();
+
+    /// <summary>The run's "now", UTC: --as-of, or the database's clock when the run began.</summary>
+    public DateTime Now { get; internal set; }
+
+    public bool DryRun => Options.DryRun;
+
+    /// <summary>Cancelled when no new item may be begun.</summary>
+    public CancellationToken Stopping => _stop.Stopping;
+
+    /// <summary>Cancelled when the item under way must be abandoned: pass it to every wait.</summary>
+    public CancellationToken Aborting => _stop.Aborting;
+
+    /// <summary>Why the run stopped early while the work itself went well; the run then counts as failed.</summary>
+    internal string? Complaint { get; private set; }
+
+    /// <summary>Lists one item in the result (dry runs, and --items).</summary>
+    public void Item(long id, string outcome, params ReadOnlySpan<(string Name, object? Value)> fields) =>
+        Item(id.ToString(System.Globalization.CultureInfo.InvariantCulture), outcome, fields);
+
+    /// <inheritdoc cref="Item(long, string, ReadOnlySpan{ValueTuple{string, object}})"/>
+    public void Item(string id, string outcome, params ReadOnlySpan<(string Name, object? Value)> fields) =>
+        _result.Item(id, outcome, fields);
+
+    /// <summary>Counts an outcome and lists the item.</summary>
+    public void Count(string outcome, long id, params ReadOnlySpan<(string Name, object? Value)> fields)
+    {
+        Counters.Add(outcome);
+        Item(id, outcome, fields);
+    }
+
+    public bool WantsItems => _result.WantsItems;
+
+    /// <summary>The run goes on but ends with exit code 1 for this reason.</summary>
+    public void Complain(string reason) => Complaint ??= reason;
+
+    /// <summary>Shows how far a long work is, on a terminal only.</summary>
+    public void ShowProgress(long done, long? total = null) => _progress.Show(Job.Name, done, total);
+
+    /// <summary>
+    /// Works through the items, <paramref name="parallel"/> at a time. An item that throws is counted as failed, remembered
+    /// (parked after 5 failures) and stops nobody else; an unreachable database, a <see cref="StopRunException"/> or ten
+    /// failures in a row end the run. Stops taking items when the run is stopping or --limit is reached.
+    /// </summary>
+    public async Task EachAsync<T>(
+        IAsyncEnumerable<T> items, Func<T, string> id, Func<T, Task> work, int parallel = 1, long? total = null)
+    {
+        var parked = await ParkedAsync();
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
+        Exception? fatal = null;
+        long done = 0;
+        try
+        {
+            await Parallel.ForEachAsync(
+                items,
+                new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = ending.Token },
+                async (item, _) =>
+                {
+                    if (ending.IsCancellationRequested || parked.ContainsKey(id(item)) || !WithinLimit())
+                    {
+                        return;
+                    }
+
+                    try
+                    {
+                        await work(item);
+                        Volatile.Write(ref _failuresInARow, 0);
+                    }
+                    catch (Exception e) when (!Aborting.IsCancellationRequested && !EndsRun(e))
+                    {
+                        await FailItemAsync(id(item), e);
+                    }
+                    catch (Exception e)
+                    {
+                        Interlocked.CompareExchange(ref fatal, e, null);
+                        await ending.CancelAsync();
+                    }
+
+                    ShowProgress(Interlocked.Increment(ref done), total);
+                });
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            // Items not begun stay for the next run.
+        }
+        finally
+        {
+            _progress.Clear();
+        }
+
+        if (fatal is not null && !(Aborting.IsCancellationRequested && fatal is OperationCanceledException))
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fatal);
+        }
+    }
+
+    public Task EachAsync<T>(IEnumerable<T> items, Func<T, string> id, Func<T, Task> work, int parallel = 1, long? total = null) =>
+        EachAsync(items.ToAsyncEnumerable(), id, work, parallel, total);
+
+    private bool WithinLimit() => Options.Limit is not { } limit || Interlocked.Increment(ref _begun) <= limit;
+
+    private static bool EndsRun(Exception e) => e is StopRunException || Db.IsPassing(e);
+
+    private async Task FailItemAsync(string item, Exception e)
+    {
+        Counters.Add("failed");
+        Log.LogError(e, "Item {Item} failed: {Reason}", item, e.Message);
+        Item(item, "failed", ("error", Failures.Sentence(e)));
+        if (!DryRun)
+        {
+            var failures = await _db.TransactionAsync(
+                tx => tx.SingleAsync<int>(RememberFailure, new { Job = Job.Name, Item = item, Error = Failures.Sentence(e), ParkAfter }),
+                Aborting);
+            if (failures >= ParkAfter)
+            {
+                Log.LogError("Item {Item} failed {Failures} times and is parked; see job_item_failures", item, failures);
+            }
+        }
+
+        if (Interlocked.Increment(ref _failuresInARow) >= FailuresThatEndTheRun)
+        {
+            throw new StopRunException($"{FailuresThatEndTheRun} items in a row failed, the last one because {Failures.Sentence(e)}", e);
+        }
+    }
+
+    private const int ParkAfter = 5;
+    private const int FailuresThatEndTheRun = 10;
+
+    private const string RememberFailure =
+        """
+        INSERT INTO job_item_failures AS known (job, item, last_error)
+        VALUES (@Job, @Item, @Error)
+        ON CONFLICT (job, item) DO UPDATE
+        SET failures = known.failures + 1, last_error = excluded.last_error, last_failed_at = clock_timestamp(),
+            parked_at = CASE WHEN known.failures + 1 >= @ParkAfter THEN coalesce(known.parked_at, clock_timestamp()) END
+        RETURNING failures
+        """;
+
+    /// <summary>Parked items are left alone unless asked for by --only.</summary>
+    private async Task<ConcurrentDictionary<string, bool>> ParkedAsync()
+    {
+        var parked = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
+        if (Options.Only is not null)
+        {
+            return parked;
+        }
+
+        var rows = await _db.TransactionAsync(
+            tx => tx.QueryAsync<string>("SELECT item FROM job_item_failures WHERE job = @Job AND parked_at IS NOT NULL", new { Job = Job.Name }),
+            Aborting);
+        rows.ForEach(item => parked[item] = true);
+        if (!parked.IsEmpty)
+        {
+            Counters.Add("parked", parked.Count);
+            Log.LogWarning("{Parked} items are parked after repeated failure", parked.Count);
+        }
+
+        return parked;
+    }
+}

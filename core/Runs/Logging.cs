@@ -1,0 +1,46 @@
+using Serilog;
+using Serilog.Core;
+using Serilog.Events;
+using Serilog.Formatting;
+using Serilog.Formatting.Display;
+
+namespace Jobs.Runs;
+
+/// <summary>Logs on stderr: text on a terminal, one JSON object a line otherwise, secrets struck out of both.</summary>
+internal static class Logging
+{
+    public static Logger Create(string job, Guid run, Settings settings, Redaction redaction)
+    {
+        ITextFormatter form = Console.IsErrorRedirected
+            ? new JsonLine()
+            : new MessageTemplateTextFormatter("{Timestamp:HH:mm:ss} {Level:u3} {Message:lj}{NewLine}{Exception}");
+        return new LoggerConfiguration()
+            .MinimumLevel.Is(Level(settings))
+            .Enrich.WithProperty("job", job)
+            .Enrich.WithProperty("run_id", run)
+            .WriteTo.Console(new RedactingFormatter(form, redaction), standardErrorFromLevel: LogEventLevel.Verbose)
+            .CreateLogger();
+    }
+
+    private static LogEventLevel Level(Settings settings) => settings.Optional("LOG_LEVEL")?.ToUpperInvariant() switch
+    {
+        null or "INFO" or "INFORMATION" => LogEventLevel.Information,
+        "TRACE" or "VERBOSE" => LogEventLevel.Verbose,
+        "DEBUG" => LogEventLevel.Debug,
+        "WARN" or "WARNING" => LogEventLevel.Warning,
+        "ERROR" => LogEventLevel.Error,
+        "FATAL" or "CRITICAL" => LogEventLevel.Fatal,
+        _ => throw new OperatorException(
+            $"LOG_LEVEL must be one of trace, debug, info, warning, error or critical, not '{settings.Optional("LOG_LEVEL")}'"),
+    };
+
+    private sealed class RedactingFormatter(ITextFormatter inner, Redaction redaction) : ITextFormatter
+    {
+        public void Format(LogEvent logEvent, TextWriter output)
+        {
+            var line = new StringWriter();
+            inner.Format(logEvent, line);
+            output.Write(redaction.Strike(line.ToString()));
+        }
+    }
+}

@@ -1,0 +1,26 @@
+using Jobs.Billing;
+using Jobs.Stripe;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Jobs.Runs;
+
+internal static class MoneyServices
+{
+    /// <summary>The business rules and the provider; each is made only when a job asks for it.</summary>
+    public static IServiceCollection AddMoney(this IServiceCollection services) => services
+        .AddSingleton(s => BusinessZone.From(s.GetRequiredService<Settings>()))
+        .AddSingleton(s => RenewalPolicy.From(s.GetRequiredService<Settings>()))
+        .AddSingleton(s => StripeAccount.Connect(
+            s.GetRequiredService<Settings>(), s.GetRequiredService<RunOptions>(), s.GetRequiredService<ILogger<StripeClient>>()))
+        .AddSingleton<SubscriptionFulfilment>()
+        .AddSingleton<OrderFulfilment>()
+        .AddSingleton<MembershipFulfilment>()
+        .AddSingleton<Fulfilment>()
+        .AddSingleton<Dunning>()
+        .AddSingleton<Settlement>()
+        .AddSingleton<IntentEnding>()
+        .AddSingleton<IntentSearch>()
+        .AddSingleton<InvoiceTie>()
+        .AddSingleton(TimeProvider.System);
+}

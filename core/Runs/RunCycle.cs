@@ -1,0 +1,163 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace Jobs.Runs;
+
+/// <summary>The life of one run: begin in the ledger, work under a heartbeat, record the end whatever happened.</summary>
+internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock)
+{
+    public async Task<int> GoAsync(Func<IJob> job)
+    {
+        if (run.Job.Kind != JobKind.Schema && !await BeginAsync())
+        {
+            return 0;
+        }
+
+        var (status, error) = await WorkAsync(job);
+        status = await RecordAsync(status, error);
+        result.Finish(status, clock.Elapsed, run.Counters, error);
+        if (status is RunStatus.Failed or RunStatus.Interrupted)
+        {
+            run.Log.LogError("{Status}: {Error}", RunResult.Text(status), error);
+        }
+
+        return status == RunStatus.Succeeded ? 0 : 1;
+    }
+
+    /// <returns>False when there is nothing to run: paused, or another run is at it.</returns>
+    private async Task<bool> BeginAsync()
+    {
+        var start = await ledger.BeginAsync(stop.Aborting);
+        if (!start.Migrated)
+        {
+            throw new OperatorException("the database lacks migrations of this version; run the job `migrate` first");
+        }
+
+        result.StartedAt = start.Now;
+        run.Now = run.Options.AsOf ?? start.Now;
+        if (run.DryRun || start.Acquired)
+        {
+            return true;
+        }
+
+        var why = start.Paused
+            ? $"paused{(start.PausedUntil is { } until ? $" until {until:u}" : "")}: {start.PauseReason}"
+            : $"another run holds the lease until {start.HeldUntil:u}";
+        run.Log.LogInformation("Skipped: {Reason}", why);
+        result.Finish(RunStatus.Skipped, clock.Elapsed, run.Counters, why);
+        return false;
+    }
+
+    private async Task<(RunStatus Status, string? Error)> WorkAsync(Func<IJob> job)
+    {
+        using var heart = new CancellationTokenSource();
+        var heartbeat = ledger.TakesLease ? BeatAsync(heart.Token) : Task.CompletedTask;
+        try
+        {
+            await job().RunAsync();
+            return stop.Reason is null ? Outcome() : Stopped();
+        }
+        catch (OperationCanceledException) when (stop.Aborting.IsCancellationRequested)
+        {
+            return Stopped();
+        }
+        catch (Exception e)
+        {
+            if (stop.Reason is not null && stop.Aborting.IsCancellationRequested)
+            {
+                return Stopped();
+            }
+
+            if (!Failures.IsPlain(e))
+            {
+                run.Log.LogError(e, "Unexpected failure");
+            }
+
+            return (RunStatus.Failed, redaction.Strike(Failures.Sentence(e)));
+        }
+        finally
+        {
+            await heart.CancelAsync();
+            await heartbeat;
+        }
+    }
+
+    private (RunStatus, string?) Outcome()
+    {
+        if (run.Complaint is { } complaint)
+        {
+            return (RunStatus.Failed, redaction.Strike(complaint));
+        }
+
+        return run.Counters["failed"] is var failed and > 0
+            ? (RunStatus.Failed, $"{failed} items failed; the log names each, the others were done")
+            : (RunStatus.Succeeded, null);
+    }
+
+    private (RunStatus, string?) Stopped() => stop.Reason switch
+    {
+        StopReason.TimeOut => (RunStatus.Failed,
+            $"stopped after {Duration.Format(run.Options.Timeout)} (--timeout); what was done is kept, the next run goes on"),
+        StopReason.LeaseLost => (RunStatus.Failed, $"stopped: {stop.Detail}"),
+        _ => (RunStatus.Interrupted, $"stopped by {stop.Detail}; what was done is kept, the next run goes on"),
+    };
+
+    private async Task BeatAsync(CancellationToken end)
+    {
+        using var timer = new PeriodicTimer(RunLedger.Heartbeat);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(end))
+            {
+                await BeatOnceAsync(end);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The work is done.
+        }
+    }
+
+    private async Task BeatOnceAsync(CancellationToken end)
+    {
+        try
+        {
+            if (!await ledger.RenewAsync(end))
+            {
+                stop.Stop(StopReason.LeaseLost, "the lease passed to another run while this one did not answer");
+            }
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // The work itself meets the same database and speaks of it; a missed heartbeat alone harms nobody.
+            run.Log.LogWarning("Heartbeat failed: {Reason}", Failures.Sentence(e));
+        }
+    }
+
+    private async Task<RunStatus> RecordAsync(RunStatus status, string? error)
+    {
+        if (run.DryRun)
+        {
+            return status;
+        }
+
+        try
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(stop.Reason is null ? 10 : 2));
+            await (run.Job.Kind == JobKind.Schema
+                ? ledger.RecordAsync(status, run.Counters, error, clock.Elapsed, patience.Token)
+                : ledger.FinishAsync(status, run.Counters, error, patience.Token));
+            return status;
+        }
+        catch (Npgsql.PostgresException e) when (run.Job.Kind == JobKind.Schema && e.SqlState == Npgsql.PostgresErrorCodes.UndefinedTable)
+        {
+            // The scripts have not come as far as the ledger's tables; their own failure is already reported.
+            return status;
+        }
+        catch (Exception e)
+        {
+            run.Log.LogError("The end of the run could not be recorded: {Reason}", Failures.Sentence(e));
+            return status == RunStatus.Succeeded ? RunStatus.Failed : status;
+        }
+    }
+}

@@ -1,0 +1,177 @@
+using Jobs.Database;
+
+namespace Jobs.Runs;
+
+/// <summary>What the ledger said when the run began.</summary>
+internal sealed class RunStart
+{
+    public DateTime Now { get; init; }
+    public bool Migrated { get; init; }
+    public bool Acquired { get; init; }
+    public string? PauseReason { get; init; }
+    public DateTime? PausedUntil { get; init; }
+    public bool Paused { get; init; }
+    public string? Holder { get; init; }
+    public DateTime? HeldUntil { get; init; }
+}
+
+/// <summary>
+/// The run ledger (`job_runs`, `job_totals`) and the lease that keeps a second run of the same job and shard away. The
+/// lease is a courtesy: what a lost lease could spoil is held by compare-and-set and unique indexes underneath.
+/// </summary>
+internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Guid runId)
+{
+    /// <summary>The newest script this version needs; a test keeps it equal to the last file in migrations/scripts.</summary>
+    public const string LatestScript = "0007_runs.sql";
+
+    private static readonly TimeSpan LeaseLength = TimeSpan.FromSeconds(45);
+    public static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
+
+    private readonly string _holder = LeaseHolder.Current(runId);
+    private readonly string _lease = options.Shard.IsAll ? job.Name : $"{job.Name} {options.Shard}";
+
+    private const string Look =
+        """
+        SELECT clock_timestamp() AS now,
+               EXISTS (SELECT FROM schemaversions WHERE scriptname = @LatestScript) AS migrated,
+               pause.job IS NOT NULL AS paused, pause.reason AS pause_reason, pause.until AS paused_until
+        FROM (SELECT 1) AS one
+        LEFT JOIN job_pauses AS pause ON pause.job = @Job AND (pause.until IS NULL OR pause.until > clock_timestamp())
+        """;
+
+    // A pause or another's lease leaves a `skipped` row. The holder that is replaced, if any, ended without a word:
+    // its row is closed here.
+    private const string Begin =
+        $"""
+        WITH look AS ({Look}),
+        lease AS (
+            INSERT INTO leases AS held (name, holder, expires_at)
+            SELECT @Lease, @Holder, look.now + @LeaseLength
+            FROM look
+            WHERE NOT look.paused AND look.migrated AND @TakesLease
+            ON CONFLICT (name) DO UPDATE
+            SET holder = excluded.holder, expires_at = excluded.expires_at
+            WHERE held.expires_at < clock_timestamp() OR held.holder = @Holder OR held.holder = @Gone
+            RETURNING name
+        ),
+        died AS (
+            UPDATE job_runs
+            SET status = 'failed', finished_at = clock_timestamp(),
+                error = 'ended without a word: killed, or its host was lost'
+            WHERE job = @Job AND status = 'running' AND shard IS NOT DISTINCT FROM @Shard AND @TakesLease
+              AND id <> @RunId AND EXISTS (SELECT FROM lease)
+        ),
+        begun AS (
+            INSERT INTO job_runs (id, job, trigger, as_of, shard, partial, status, started_at, finished_at, error, host, version)
+            SELECT @RunId, @Job, @Trigger, @AsOf, @Shard, @Partial,
+                   CASE WHEN go.on THEN 'running' ELSE 'skipped' END, look.now,
+                   CASE WHEN go.on THEN NULL ELSE look.now END,
+                   CASE WHEN go.on THEN NULL WHEN look.paused THEN 'paused' ELSE 'another run holds the lease' END,
+                   @Host, @Version
+            FROM look, LATERAL (SELECT EXISTS (SELECT FROM lease) OR NOT @TakesLease AS on) AS go
+            WHERE look.migrated
+            ON CONFLICT (id) DO UPDATE SET status = excluded.status, finished_at = excluded.finished_at, error = excluded.error
+        )
+        SELECT look.*, EXISTS (SELECT FROM lease) OR NOT @TakesLease AS acquired, held.holder, held.expires_at AS held_until
+        FROM look
+        LEFT JOIN leases AS held ON held.name = @Lease
+        """;
+
+    private const string Renew =
+        "UPDATE leases SET expires_at = clock_timestamp() + @LeaseLength WHERE name = @Lease AND holder = @Holder";
+
+    private const string Finish =
+        """
+        WITH finished AS (
+            UPDATE job_runs
+            SET status = @Status, finished_at = clock_timestamp(), counters = @Counters::jsonb, error = @Error
+            WHERE id = @RunId AND status = 'running'
+            RETURNING job
+        ),
+        totals AS (
+            INSERT INTO job_totals AS total (job, counter, value)
+            SELECT finished.job, counter.key, counter.value::bigint
+            FROM finished, jsonb_each_text(@Counters::jsonb) AS counter
+            WHERE counter.value <> '0'
+            ON CONFLICT (job, counter) DO UPDATE SET value = total.value + excluded.value
+        )
+        DELETE FROM leases WHERE name = @Lease AND holder = @Holder
+        """;
+
+    /// <summary>Takes the lease and opens the run's row, or says why not. A dry run only looks.</summary>
+    public async Task<RunStart> BeginAsync(CancellationToken cancellation)
+    {
+        if (options.DryRun)
+        {
+            return await db.TransactionAsync(tx => tx.SingleAsync<RunStart>(Look, Parameters(null)), cancellation);
+        }
+
+        var start = await TryBeginAsync(null, cancellation);
+        return !start.Acquired && !start.Paused && start.Holder is { } holder && LeaseHolder.IsGone(holder)
+            ? await TryBeginAsync(holder, cancellation)
+            : start;
+    }
+
+    private Task<RunStart> TryBeginAsync(string? gone, CancellationToken cancellation) =>
+        db.TransactionAsync(tx => tx.SingleAsync<RunStart>(Begin, Parameters(gone)), cancellation);
+
+    /// <returns>False when the lease has passed to another run.</returns>
+    public Task<bool> RenewAsync(CancellationToken cancellation) =>
+        db.TransactionAsync(
+            async tx => await tx.ExecuteAsync(Renew, new { Lease = _lease, Holder = _holder, LeaseLength }) == 1, cancellation);
+
+    public Task FinishAsync(RunStatus status, Counters counters, string? error, CancellationToken cancellation) =>
+        db.TransactionAsync(
+            tx => tx.ExecuteAsync(
+                Finish,
+                new { RunId = runId, Status = RunResult.Text(status), Counters = JsonText.Of([.. counters.Snapshot().Select(c => (c.Key, (object?)c.Value))]), Error = error, Lease = _lease, Holder = _holder }),
+            cancellation);
+
+    private const string Record =
+        """
+        INSERT INTO job_runs (id, job, trigger, status, started_at, finished_at, counters, error, host, version)
+        VALUES (@RunId, @Job, @Trigger, @Status, clock_timestamp() - make_interval(secs => @Seconds), clock_timestamp(),
+                @Counters::jsonb, @Error, @Host, @Version)
+        """;
+
+    /// <summary>The whole run at once, for the job that makes the ledger's tables.</summary>
+    public Task RecordAsync(RunStatus status, Counters counters, string? error, TimeSpan duration, CancellationToken cancellation) =>
+        db.TransactionAsync(
+            tx => tx.ExecuteAsync(
+                Record,
+                new
+                {
+                    RunId = runId,
+                    Job = job.Name,
+                    Trigger,
+                    Status = RunResult.Text(status),
+                    Seconds = duration.TotalSeconds,
+                    Counters = JsonText.Of([.. counters.Snapshot().Select(c => (c.Key, (object?)c.Value))]),
+                    Error = error,
+                    Host = Environment.MachineName,
+                    JobProgram.Version,
+                }),
+            cancellation);
+
+    private static string Trigger => Environment.GetEnvironmentVariable("JOBS_TRIGGER") ?? "manual";
+
+    public bool TakesLease => job.Kind == JobKind.Scheduled && !options.DryRun;
+
+    private object Parameters(string? gone) => new
+    {
+        LatestScript,
+        Job = job.Name,
+        Lease = _lease,
+        Holder = _holder,
+        Gone = gone,
+        LeaseLength,
+        TakesLease,
+        RunId = runId,
+        Trigger,
+        options.AsOf,
+        Shard = options.Shard.IsAll ? null : options.Shard.ToString(),
+        options.Partial,
+        Host = Environment.MachineName,
+        JobProgram.Version,
+    };
+}

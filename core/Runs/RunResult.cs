@@ -1,0 +1,159 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Jobs.Database;
+
+namespace Jobs.Runs;
+
+public enum RunStatus
+{
+    Succeeded,
+    Skipped,
+    Failed,
+    Interrupted,
+}
+
+/// <summary>
+/// The result on stdout: a short summary, or exactly one JSON object. Items are written as they come, never held.
+/// </summary>
+internal sealed class RunResult(string job, OutputFormat format, bool items) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Stream _stdout = Console.OpenStandardOutput();
+    private Utf8JsonWriter? _json;
+    private bool _inItems;
+
+    public Guid? RunId { get; set; }
+    public DateTime? AsOf { get; set; }
+    public bool DryRun { get; set; }
+    public Shard Shard { get; set; } = Shard.All;
+    public DateTime? StartedAt { get; set; }
+
+    public bool WantsItems => items && format == OutputFormat.Json;
+
+    public void Item(string id, string outcome, ReadOnlySpan<(string Name, object? Value)> fields)
+    {
+        if (!WantsItems)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            var json = Begin();
+            json.WriteStartObject();
+            WriteId(json, id);
+            json.WriteString("outcome", outcome);
+            foreach (var (name, value) in fields)
+            {
+                JsonText.Write(json, name, value);
+            }
+
+            json.WriteEndObject();
+            if (json.BytesPending > 16_384)
+            {
+                json.Flush();
+            }
+        }
+    }
+
+    public void Finish(RunStatus status, TimeSpan duration, Counters counters, string? error)
+    {
+        lock (_lock)
+        {
+            if (format == OutputFormat.Json)
+            {
+                FinishJson(status, duration, counters, error);
+            }
+            else
+            {
+                FinishText(status, duration, counters, error);
+            }
+        }
+    }
+
+    private void FinishJson(RunStatus status, TimeSpan duration, Counters counters, string? error)
+    {
+        var json = Begin();
+        if (_inItems)
+        {
+            json.WriteEndArray();
+        }
+
+        json.WriteString("status", Text(status));
+        json.WriteNumber("duration_ms", (long)duration.TotalMilliseconds);
+        json.WriteStartObject("counters");
+        foreach (var (name, value) in counters.Snapshot())
+        {
+            json.WriteNumber(name, value);
+        }
+
+        json.WriteEndObject();
+        if (error is not null)
+        {
+            json.WriteString("error", error);
+        }
+
+        json.WriteEndObject();
+        json.Flush();
+        _stdout.Write("\n"u8);
+        _stdout.Flush();
+    }
+
+    private void FinishText(RunStatus status, TimeSpan duration, Counters counters, string? error)
+    {
+        var counts = string.Join(", ", counters.Snapshot().Select(c => string.Create(CultureInfo.InvariantCulture, $"{c.Value} {c.Key.Replace('_', ' ')}")));
+        var what = DryRun ? $"{Text(status)} (dry run, nothing written)" : Text(status);
+        var line = string.Create(CultureInfo.InvariantCulture, $"{job}: {what} in {duration.TotalSeconds:0.0} s{(counts.Length > 0 ? ": " : "")}{counts}");
+        _stdout.Write(System.Text.Encoding.UTF8.GetBytes(line + (error is null ? "" : $" - {error}") + "\n"));
+        _stdout.Flush();
+    }
+
+    private Utf8JsonWriter Begin()
+    {
+        if (_json is null)
+        {
+            _json = new Utf8JsonWriter(_stdout, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+            _json.WriteStartObject();
+            _json.WriteString("job", job);
+            JsonText.Write(_json, "run_id", RunId?.ToString());
+            JsonText.Write(_json, "as_of", AsOf);
+            _json.WriteBoolean("dry_run", DryRun);
+            JsonText.Write(_json, "shard", Shard.IsAll ? null : Shard.ToString());
+            JsonText.Write(_json, "started_at", StartedAt);
+            if (WantsItems)
+            {
+                _json.WriteStartArray("items");
+                _inItems = true;
+            }
+        }
+
+        return _json;
+    }
+
+    internal static string Text(RunStatus status) => status switch
+    {
+        RunStatus.Succeeded => "succeeded",
+        RunStatus.Skipped => "skipped",
+        RunStatus.Interrupted => "interrupted",
+        _ => "failed",
+    };
+
+    private static void WriteId(Utf8JsonWriter json, string id)
+    {
+        if (long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        {
+            json.WriteNumber("id", number);
+        }
+        else
+        {
+            json.WriteString("id", id);
+        }
+    }
+
+    public void Dispose()
+    {
+        _json?.Dispose();
+        _stdout.Dispose();
+    }
+}

@@ -1,0 +1,116 @@
+namespace Jobs.Runs;
+
+/// <summary>
+/// The environment of a run. Any secret NAME may come as NAME_FILE instead, naming a file that holds it (Docker and
+/// Kubernetes secrets). A missing or contradictory variable is an <see cref="OperatorException"/> that names it.
+/// </summary>
+public sealed class Settings
+{
+    /// <summary>All variables the product reads, as `.env.example` lists them.</summary>
+    public static readonly IReadOnlyList<string> KnownNames =
+    [
+        "DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_API_BASE", "STRIPE_MAX_REQUESTS_PER_SECOND",
+        "SUMUP_API_KEY", "SUMUP_MERCHANT_CODE", "SUMUP_AFFILIATE_KEY", "SUMUP_APP_ID", "SUMUP_API_BASE",
+        "SMTP_URL", "MAIL_PICKUP_DIR", "MAIL_FROM", "STAFF_EMAIL", "PAYMENT_ACTION_URL",
+        "ARCHIVE_URL", "BACKUP_URL", "BACKUP_VERIFY_URL", "JOBS_TIME_ZONE", "LOG_LEVEL", "APP_ENV",
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "PUSHGATEWAY_URL", "METRICS_TEXTFILE_DIR", "HEALTHCHECKS_URL",
+        "RENEWAL_RETRY_DAYS", "RENEWAL_GRACE_DAYS",
+    ];
+
+    private static readonly string[] Secrets =
+        ["DATABASE_URL", "STRIPE_SECRET_KEY", "SUMUP_API_KEY", "SUMUP_AFFILIATE_KEY", "SMTP_URL", "BACKUP_VERIFY_URL"];
+
+    private readonly IReadOnlyDictionary<string, string> _values;
+
+    public Settings(IReadOnlyDictionary<string, string> values) => _values = values;
+
+    /// <summary>The process environment; underneath it, on a developer's build only, the nearest `.env` file.</summary>
+    public static Settings Load()
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (AppContext.TryGetSwitch("Jobs.ReadDotEnv", out var read) && read)
+        {
+            DotEnv.ReadNearest(Directory.GetCurrentDirectory(), values);
+        }
+
+        foreach (System.Collections.DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            values[(string)variable.Key] = (string?)variable.Value ?? "";
+        }
+
+        return new Settings(values);
+    }
+
+    /// <summary>"production" turns the safety catches on: see the README's table of variables.</summary>
+    public bool Production => string.Equals(Optional("APP_ENV"), "production", StringComparison.OrdinalIgnoreCase);
+
+    /// <returns>The value without surrounding blanks, or null when unset or empty.</returns>
+    public string? Optional(string name)
+    {
+        var value = Plain(name);
+        var file = Plain(name + "_FILE");
+        if (file is null)
+        {
+            return value;
+        }
+
+        if (value is not null)
+        {
+            throw new OperatorException($"both {name} and {name}_FILE are set; keep one of them");
+        }
+
+        try
+        {
+            var text = File.ReadAllText(file).Trim();
+            return text.Length > 0 ? text : throw new OperatorException($"{name}_FILE names the file '{file}', which is empty");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperatorException($"{name}_FILE names the file '{file}', which cannot be read: {e.Message}", e);
+        }
+    }
+
+    public string Required(string name, string purpose)
+    {
+        var value = Optional(name);
+        if (value is not null)
+        {
+            return value;
+        }
+
+        var near = _values.Keys.Where(k => !KnownNames.Contains(k) && !k.EndsWith("_FILE", StringComparison.Ordinal))
+            .FirstOrDefault(k => Suggestion.For(k, [name]) is not null);
+        throw new OperatorException(near is null
+            ? $"{name} is not set; set it to {purpose}"
+            : $"{name} is not set; {near} is, did you mean {name}?");
+    }
+
+    public int? OptionalPositive(string name) => Optional(name) is not { } text ? null
+        : int.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var n) && n > 0 ? n
+        : throw new OperatorException($"{name} must be a whole number above 0, not '{text}'");
+
+    /// <summary>Every secret that is set, for the log's redaction; unreadable ones are reported where they are needed.</summary>
+    public IEnumerable<string> SecretValues()
+    {
+        foreach (var name in Secrets)
+        {
+            string? value = null;
+            try
+            {
+                value = Optional(name);
+            }
+            catch (OperatorException)
+            {
+                // Named again, with its remedy, by the code that needs it.
+            }
+
+            if (value is not null)
+            {
+                yield return value;
+            }
+        }
+    }
+
+    private string? Plain(string name) =>
+        _values.TryGetValue(name, out var value) && value.Trim() is { Length: > 0 } trimmed ? trimmed : null;
+}

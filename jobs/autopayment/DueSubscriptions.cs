@@ -1,0 +1,106 @@
+using Jobs.Billing;
+using Jobs.Database;
+using Jobs.Runs;
+
+namespace Jobs;
+
+public sealed class DueSubscription
+{
+    public long Id { get; init; }
+    public long UserId { get; init; }
+    public DateTime EndedAt { get; init; }
+    public long AmountMinor { get; init; }
+    public string Currency { get; init; } = "";
+    public bool HasMethod { get; init; }
+
+    /// <summary>An earlier attempt's PaymentIntent may still be paid by the customer.</summary>
+    public bool HasOpenAttempt { get; init; }
+}
+
+/// <summary>Which subscriptions are due: the one definition, asked when planning, when reading, and under lock before a charge.</summary>
+public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone)
+{
+    /// <summary>Whoever may be charged at all, now and before a replay.</summary>
+    public const string Chargeable =
+        """
+        s.status IN ('active', 'past_due') AND s.auto_renew AND NOT s.cancel_at_period_end AND p.recurring
+        AND s.provider_subscription_id IS NULL AND s.ended_at < @EndOfToday
+        """;
+
+    public const string Due =
+        $"""
+        {Chargeable}
+        AND (s.next_attempt_at IS NULL OR s.next_attempt_at <= @Now)
+        AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.status IN ('pending', 'processing', 'requires_action'))
+        AND NOT EXISTS (SELECT FROM unmatched_payments AS parked JOIN payments AS a ON a.id = parked.payment_id
+                        WHERE a.subscription_id = s.id AND parked.resolved_at IS NULL AND parked.reason <> 'duplicate')
+        """;
+
+    // The method of the last payment, else the user's default. One that asked for the customer's authentication in this
+    // period is not asked again blindly.
+    public const string Method =
+        """
+        LEFT JOIN payments AS last ON last.id = s.payment_id
+        LEFT JOIN LATERAL (
+            SELECT array_agg(candidate.id ORDER BY candidate.rank) FILTER (WHERE NOT candidate.awaits) AS usable,
+                   bool_or(candidate.awaits) AS awaits
+            FROM (
+                SELECT m.rank, m.id,
+                       EXISTS (SELECT FROM payments AS a
+                               WHERE a.subscription_id = s.id AND a.provider_payment_method_id = m.id
+                                 AND a.failure_code = 'authentication_required'
+                                 AND a.period_start >= (s.ended_at AT TIME ZONE @Zone)::date) AS awaits
+                FROM (VALUES (1, last.provider_payment_method_id), (2, u.default_payment_method_id)) AS m (rank, id)
+                WHERE m.id IS NOT NULL AND u.provider_customer_id IS NOT NULL
+                  AND NOT EXISTS (SELECT FROM blocked_payment_methods AS b WHERE b.provider_payment_method_id = m.id)
+            ) AS candidate
+        ) AS method ON true
+        """;
+
+    // Attempts of a run bear its "now": what this run charged is not charged again in it, however long the outage.
+    private const string From =
+        $"""
+        FROM subscriptions AS s
+        JOIN plans AS p ON p.id = s.plan_id
+        JOIN users AS u ON u.id = s.user_id
+        {Method}
+        WHERE {Due}
+          AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.created_at >= @Now AND a.provider_request IS NOT NULL)
+          AND (@Only::bigint IS NULL OR s.id = @Only)
+          AND (@Count = 1 OR s.id % @Count = @Index)
+        """;
+
+    public const string Planned =
+        $"SELECT p.currency, count(*) AS charges, sum(p.amount_minor)::bigint AS amount_minor {From} AND method.usable IS NOT NULL GROUP BY p.currency";
+
+    private const string Select =
+        $"""
+        SELECT s.id, s.user_id, s.ended_at, p.amount_minor, p.currency, method.usable IS NOT NULL AS has_method,
+               EXISTS ({Attempts.OpenOf}) AS has_open_attempt
+        {From}
+          AND (s.ended_at, s.id) > (@AfterEnd, @AfterId)
+        ORDER BY s.ended_at, s.id
+        LIMIT @Size
+        """;
+
+    public IAsyncEnumerable<DueSubscription> ReadAsync() =>
+        Keyset.ReadAsync<DueSubscription, (DateTime End, long Id)>(
+            run, db, Select, (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L), s => (s.EndedAt, s.Id),
+            (after, size) => Parameters(after.End, after.Id, size));
+
+    public object Parameters(DateTime? afterEnd = null, long afterId = 0, int size = 0) => new
+    {
+        run.Now,
+        EndOfToday,
+        Zone = zone.Id,
+        AfterEnd = afterEnd,
+        AfterId = afterId,
+        Size = size,
+        run.Options.Only,
+        run.Options.Shard.Count,
+        run.Options.Shard.Index,
+    };
+
+    /// <summary>"Due today" is by calendar day in the business zone.</summary>
+    public DateTime EndOfToday => zone.StartOfDay(zone.Date(run.Now).AddDays(1));
+}

@@ -1,0 +1,101 @@
+using System.Globalization;
+using Jobs.Billing;
+using Jobs.Database;
+using Jobs.Runs;
+
+namespace Jobs;
+
+/// <summary>
+/// Payments that are unresolved here get what Stripe says of them: success, failure, or still open. Those of the last hour
+/// are asked about in every run, older ones hourly for a day and daily after that. A charge of ours whose answer was lost
+/// is looked for by listing; that it did not happen is concluded only 25 hours after it was sent.
+/// </summary>
+public sealed class MatchPendingPayments(
+    JobRun run, Db db, Settlement settlement, IntentEnding intents, IntentSearch search, Settings settings) : IJob
+{
+    // The key may be sent again for 23 h, and the last send may take a while to be carried out.
+    private static readonly TimeSpan ProvesAbsence = TimeSpan.FromHours(25);
+
+    private const string Due =
+        """
+        SELECT p.id, p.user_id, p.subscription_id, p.order_id, p.membership_id, p.plan_id, p.purpose, p.amount_minor, p.currency,
+               p.status, p.provider, p.provider_payment_id, p.provider_payment_method_id,
+               coalesce(p.provider_customer_id, u.provider_customer_id) AS provider_customer_id, p.idempotency_key,
+               p.provider_request, p.sent_at, p.period_start, p.membership_type, p.reduced_price, p.created_at
+        FROM payments AS p
+        JOIN users AS u ON u.id = p.user_id
+        WHERE p.status IN ('pending', 'processing', 'requires_action')
+          AND p.method = 'card' AND p.provider IS DISTINCT FROM 'sumup'
+          AND (p.created_at > @Now - interval '1 hour' OR p.next_check_at IS NULL OR p.next_check_at <= @Now)
+          AND (p.created_at, p.id) > (@AfterCreated, @AfterId)
+          AND (@Only::bigint IS NULL OR p.id = @Only)
+          AND (@Count = 1 OR p.id % @Count = @Index)
+        ORDER BY p.created_at, p.id
+        LIMIT @Size
+        """;
+
+    private const string Postpone =
+        """
+        UPDATE payments
+        SET next_check_at = @Now::timestamptz + CASE WHEN created_at > @Now::timestamptz - interval '24 hours' THEN interval '1 hour' ELSE interval '24 hours' END
+        WHERE id = @Id AND status IN ('pending', 'processing', 'requires_action')
+        """;
+
+    public async Task RunAsync()
+    {
+        run.Counters.Add("matched", 0);
+        await run.EachAsync(DueAsync(), p => p.Id.ToString(CultureInfo.InvariantCulture), MatchAsync, Parallelism.Of(settings));
+        await Parking.TellStaffAsync(db, run, settings);
+    }
+
+    private IAsyncEnumerable<Payment> DueAsync() =>
+        Keyset.ReadAsync<Payment, (DateTime Created, long Id)>(
+            run, db, Due, (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L), p => (p.CreatedAt, p.Id),
+            (after, size) => new
+            {
+                run.Now,
+                AfterCreated = after.Created,
+                AfterId = after.Id,
+                Size = size,
+                run.Options.Only,
+                run.Options.Shard.Count,
+                run.Options.Shard.Index,
+            });
+
+    private async Task MatchAsync(Payment payment)
+    {
+        var intent = payment.ProviderPaymentId is { } id ? await intents.LookAsync(id) : await search.FindAsync(payment);
+        if (run.DryRun)
+        {
+            run.Count(intent?.Status ?? "unknown", payment.Id, ("provider_payment_id", intent?.Id));
+            return;
+        }
+
+        var outcome = intent is not null ? await settlement.SettleAsync(payment, intent)
+            : await DidNotHappenAsync(payment) ? await settlement.CloseAsync(payment, null, PaymentStatus.Failed, "no_provider_payment")
+            : SettlementOutcome.StillOpen;
+        if (outcome == SettlementOutcome.StillOpen)
+        {
+            await db.TransactionAsync(tx => tx.ExecuteAsync(Postpone, new { payment.Id, run.Now }), run.Aborting);
+        }
+
+        run.Count(
+            outcome switch
+            {
+                SettlementOutcome.Fulfilled => "matched",
+                SettlementOutcome.Declined => "declined",
+                SettlementOutcome.Canceled => "closed",
+                SettlementOutcome.Parked => "parked_payments",
+                SettlementOutcome.AlreadyFulfilled => "already_settled",
+                _ => "still_open",
+            },
+            payment.Id,
+            ("provider_payment_id", intent?.Id));
+    }
+
+    /// <summary>Only of a charge of our own: an application may create the PaymentIntent of its payment at any time.</summary>
+    private async Task<bool> DidNotHappenAsync(Payment payment) =>
+        payment is { ProviderPaymentId: null, ProviderCustomerId: not null, ProviderRequest: not null, SentAt: { } sent }
+        && await db.TransactionAsync(
+            tx => tx.SingleAsync<bool>("SELECT clock_timestamp() > @sent + @ProvesAbsence", new { sent, ProvesAbsence }), run.Aborting);
+}

@@ -1,0 +1,127 @@
+using Jobs.Billing;
+using Jobs.Database;
+using Jobs.Runs;
+using Jobs.Stripe;
+
+namespace Jobs;
+
+/// <summary>
+/// What succeeded at Stripe and is unknown here becomes a payment with what it bought. Two ways lead to it: PaymentIntents
+/// listed by creation, and Events, because an old PaymentIntent can succeed today. Payments of Stripe Billing invoices are
+/// tied to their subscription and recorded without extending it. What cannot be tied to anything is parked, never dropped.
+/// </summary>
+public sealed class MatchSuccessfulPayments(
+    JobRun run, Db db, StripeClient stripe, Fulfilment fulfilment, InvoiceTie invoices, Settings settings) : IJob
+{
+    // Wide enough for a lagging list, clocks that differ and objects of the same second; what was seen before costs one look here.
+    private static readonly TimeSpan Overlap = TimeSpan.FromHours(1);
+    private static readonly TimeSpan EventsKept = TimeSpan.FromDays(30);
+    private const int LookUp = 100;
+
+    private const string ReadCursor = "SELECT value::timestamptz FROM job_cursors WHERE job = @Job AND name = 'until'";
+
+    // Never back, and never ahead of the clock: neither a run as of another day nor an older run may lose a stretch of time.
+    private const string MoveCursor =
+        """
+        INSERT INTO job_cursors AS c (job, name, value)
+        VALUES (@Job, 'until', to_char(least(@Now::timestamptz, clock_timestamp()) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+        ON CONFLICT (job, name) DO UPDATE
+        SET value = greatest(c.value, excluded.value), updated_at = clock_timestamp()
+        """;
+
+    // Known: booked, or parked and not to be parked again.
+    private const string Known =
+        """
+        SELECT provider_payment_id FROM payments
+        WHERE provider_payment_id = ANY (@ids) AND status IN ('succeeded', 'refunded', 'disputed')
+        UNION
+        SELECT provider_payment_id FROM unmatched_payments WHERE provider_payment_id = ANY (@ids)
+        """;
+
+    public async Task RunAsync()
+    {
+        run.Counters.Add("matched", 0);
+        var cursor = await db.TransactionAsync(
+            tx => tx.SingleOrDefaultAsync<DateTime?>(ReadCursor, new { Job = run.Job.Name }), run.Aborting) ?? run.Now;
+        var from = (cursor < run.Now ? cursor : run.Now) - Overlap;
+        if (run.Now - from > EventsKept)
+        {
+            run.Log.LogEventsGone(from);
+        }
+
+        // Frozen: what is created while we page belongs to the next run.
+        var window = new DateRangeOptions { GreaterThanOrEqual = new DateTimeOffset(from), LessThanOrEqual = new DateTimeOffset(run.Now) };
+        await MatchAsync(ListedAsync(window));
+        await MatchAsync(AnnouncedAsync(window));
+        await Parking.TellStaffAsync(db, run, settings);
+        if (!run.DryRun && !run.Options.Partial && run.Options.Shard.IsAll
+            && run.Counters["failed"] == 0 && !run.Stopping.IsCancellationRequested)
+        {
+            await db.TransactionAsync(tx => tx.ExecuteAsync(MoveCursor, new { Job = run.Job.Name, run.Now }), run.Aborting);
+        }
+    }
+
+    private Task MatchAsync(IAsyncEnumerable<string> ids) =>
+        run.EachAsync(UnknownAsync(ids), id => id, FulfilAsync, Parallelism.Of(settings));
+
+    private async IAsyncEnumerable<string> ListedAsync(DateRangeOptions window)
+    {
+        await foreach (var intent in stripe.PaymentIntents.ListAsync(new PaymentIntentListOptions { Created = window }, run.Aborting))
+        {
+            if (intent.Status == PaymentIntentStatus.Succeeded)
+            {
+                yield return intent.Id;
+            }
+        }
+    }
+
+    private async IAsyncEnumerable<string> AnnouncedAsync(DateRangeOptions window)
+    {
+        var options = new EventListOptions { Type = "payment_intent.succeeded", Created = window };
+        await foreach (var announced in stripe.Events.ListAsync(options, run.Aborting))
+        {
+            if (announced.Data.ObjectId is { } id)
+            {
+                yield return id;
+            }
+        }
+    }
+
+    private async IAsyncEnumerable<string> UnknownAsync(IAsyncEnumerable<string> ids)
+    {
+        await foreach (var some in ids.Chunk(LookUp))
+        {
+            run.Counters.Add("seen", some.Length);
+            var known = await db.TransactionAsync(tx => tx.QueryAsync<string>(Known, new { ids = some }), run.Aborting);
+            foreach (var id in some.Distinct().Except(known))
+            {
+                yield return id;
+            }
+        }
+    }
+
+    private async Task FulfilAsync(string id)
+    {
+        // The list or the event may be older than a refund or a correction: what counts is the object now.
+        var intent = (await stripe.PaymentIntents.GetAsync(id, run.Aborting)).Value;
+        var billing = await invoices.FindAsync(intent);
+        if (run.DryRun)
+        {
+            run.Counters.Add("matched");
+            run.Item(id, "matched", ("amount_minor", intent.AmountReceived), ("currency", intent.Currency));
+            return;
+        }
+
+        var outcome = billing is { Known: false }
+            ? await fulfilment.ParkAsync(intent, ParkingReason.SubscriptionUnknown)
+            : await fulfilment.FulfilAsync(intent, billing?.SubscriptionId);
+        var name = outcome switch
+        {
+            FulfilmentOutcome.Fulfilled => "matched",
+            FulfilmentOutcome.Parked => "parked_payments",
+            _ => "already_settled",
+        };
+        run.Counters.Add(name);
+        run.Item(id, name, ("amount_minor", intent.AmountReceived), ("currency", intent.Currency));
+    }
+}

@@ -1,0 +1,27 @@
+-- Least privilege: `migrate` owns the schema, every other job may only read and write rows.
+-- Run once as a role that may create roles, in the migrated database, and again after a migration that adds tables:
+--
+--     psql "$ADMIN_DATABASE_URL" -f migrations/grants.sql
+--     psql "$ADMIN_DATABASE_URL" -c "CREATE ROLE jobs_login LOGIN PASSWORD '...' IN ROLE jobs"
+--
+-- Safe to repeat.
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'jobs') THEN
+        CREATE ROLE jobs NOLOGIN;
+    END IF;
+END
+$$;
+
+DO $$
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO jobs', current_schema());
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO jobs', current_schema());
+    EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO jobs', current_schema());
+    -- The journal is migrate's; receipts and audit rows are written once.
+    EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %I.schemaversions, %I.schemaversions_checksums FROM jobs', current_schema(), current_schema());
+    EXECUTE format('REVOKE UPDATE, DELETE ON %I.receipts FROM jobs', current_schema());
+    EXECUTE format('REVOKE UPDATE ON %I.audit_logs FROM jobs', current_schema());
+END
+$$;
