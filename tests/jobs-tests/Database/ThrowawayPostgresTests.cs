@@ -10,6 +10,8 @@ namespace Jobs.Tests.Database;
 
 public sealed class ThrowawayPostgresTests(PostgresFixture fixture)
 {
+    private const string NoteVariable = "JOBS_TEST_PARENT_NOTE";
+
     [Fact]
     public async Task Copies_of_a_template_in_use_can_be_made_in_parallel()
     {
@@ -118,10 +120,6 @@ public sealed class ThrowawayPostgresTests(PostgresFixture fixture)
             await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync<int>($"{server.AdminUrl}?sslmode={mode}", "SELECT 1"));
     }
 
-    /// <summary>
-    /// The parent here is the supervisor's: its standard input is a pipe that only this process holds, so what is shown for a
-    /// process that is killed holds for a closed pipe and the other way round. A real parent is killed in the process-level tests.
-    /// </summary>
     [Fact]
     public async Task Nothing_is_left_once_it_is_disposed_of()
     {
@@ -136,6 +134,49 @@ public sealed class ThrowawayPostgresTests(PostgresFixture fixture)
         Assert.False(Directory.Exists(folder));
         await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync<int>(server.AdminUrl, "SELECT 1"));
         Assert.InRange(watch.Elapsed.TotalSeconds, 0, 20);
+    }
+
+    [Fact]
+    public async Task Nothing_is_left_of_a_parent_that_is_killed()
+    {
+        var note = Path.GetTempFileName();
+        string[] program = Environment.ProcessPath is { } path && !path.EndsWith("dotnet", StringComparison.Ordinal) ? [path] : ["dotnet", typeof(ThrowawayPostgresTests).Assembly.Location];
+        var start = new ProcessStartInfo(program[0], [.. program[1..], "-explicit", "only", "-method", $"{typeof(ThrowawayPostgresTests).FullName}.{nameof(A_parent_to_be_killed)}"])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+        };
+        start.Environment[NoteVariable] = note;
+        using var parent = Process.Start(start)!;
+        await UntilAsync(() => parent.HasExited || File.ReadAllText(note).EndsWith('\n'), "the parent has started its server");
+        var folder = File.ReadAllText(note).Trim();
+        Assert.SkipUnless(folder.Length > 0, "only servers started from this machine's programs end with their parent");
+        Assert.True(Directory.Exists(folder));
+
+        parent.Kill();
+
+        await UntilAsync(() => !Directory.Exists(folder), "the server and its folder are gone");
+        File.Delete(note);
+    }
+
+    /// <summary>Not a test of its own: the process that the test above kills.</summary>
+    [Fact(Explicit = true)]
+    public async Task A_parent_to_be_killed()
+    {
+        var note = Environment.GetEnvironmentVariable(NoteVariable);
+        Assert.SkipWhen(note is null, "it is started by another test");
+        await using var server = await OwnAsync(new ThrowawayOptions { OwnServer = true }, Capability.UnixSocket);
+        await File.WriteAllTextAsync(note!, server.SocketDirectory + "\n");
+        await Task.Delay(TimeSpan.FromMinutes(1));
+    }
+
+    private static async Task UntilAsync(Func<bool> condition, string what)
+    {
+        for (var waited = 0; !condition(); waited += 50)
+        {
+            Assert.True(waited < 30_000, $"waited in vain until {what}");
+            await Task.Delay(50);
+        }
     }
 
     private static async Task<ThrowawayPostgres> OwnAsync(ThrowawayOptions options, Capability needed)

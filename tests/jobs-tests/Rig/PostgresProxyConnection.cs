@@ -35,7 +35,7 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
         {
             await ServeAsync();
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception e) when (IsDisconnection(e))
         {
             // One side went away: so does the other.
         }
@@ -178,7 +178,7 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
             if (!_mute && !proxy.IsStopped)
                 client.Close();
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception e) when (IsDisconnection(e))
         {
             if (!_mute && !proxy.IsStopped)
                 client.Close();
@@ -197,7 +197,7 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
             {
             }
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
+        catch (Exception e) when (IsDisconnection(e) || e is OperationCanceledException)
         {
             // Gone already, or stuck: what matters is that nothing more is sent.
         }
@@ -213,6 +213,10 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
 
         return false;
     }
+
+    /// <summary>What streams and sockets throw when either side closes them, at whatever moment.</summary>
+    private static bool IsDisconnection(Exception e) =>
+        e is IOException or SocketException or InvalidOperationException or NotSupportedException;
 
     private string? SqlOf(PostgresMessage message)
     {
