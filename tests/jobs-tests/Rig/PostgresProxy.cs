@@ -1,0 +1,232 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Jobs.Tests.Rig;
+
+/// <summary>Where in a round trip a program is stopped.</summary>
+public enum Phase
+{
+    /// <summary>The server never hears of it.</summary>
+    Before,
+
+    /// <summary>The server has done it, and the program never learns.</summary>
+    After,
+}
+
+/// <summary>One round trip: the first SQL text it carried.</summary>
+public sealed record RoundTrip(int Number, int Connection, string Sql)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Number} [{Connection}] {Sql}");
+}
+
+/// <summary>
+/// Stands between a program and PostgreSQL, counts the round trips of all its connections in order of arrival, and can stop
+/// the program's world just before or just after any of them, so that it may be killed there.
+/// </summary>
+/// <remarks>
+/// A round trip is what the client sends up to a Sync or a simple Query, with the server's answer up to ReadyForQuery. Npgsql's
+/// BEGIN is one of its own, although it travels with the next. Connecting is one too, unless asked otherwise. Plain TCP
+/// only: requests for TLS are declined.
+/// </remarks>
+public sealed class PostgresProxy : IAsyncDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly ConcurrentDictionary<int, PostgresProxyConnection> _connections = new();
+    private readonly CancellationTokenSource _ending = new();
+    private readonly string _host;
+    private readonly int _port;
+    private readonly bool _countStartup;
+    private readonly Lock _lock = new();
+    private readonly List<RoundTrip> _log = [];
+    private TaskCompletionSource _reached = NewSignal();
+    private TaskCompletionSource? _paused;
+    private Task _accepting = Task.CompletedTask;
+    private int _roundTrips;
+    private int _accepted;
+    private int _stopAt;
+    private Phase _phase;
+
+    private PostgresProxy(string host, int port, bool countStartup)
+    {
+        _host = host;
+        _port = port;
+        _countStartup = countStartup;
+    }
+
+    /// <summary>Where the program connects, on 127.0.0.1.</summary>
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    /// <summary>Round trips begun since the start or the last <see cref="Reset"/>.</summary>
+    public int RoundTrips
+    {
+        get
+        {
+            lock (_lock)
+                return _roundTrips;
+        }
+    }
+
+    /// <summary>Completes when the stop is reached and the server has ended that connection, rolling back what was open.</summary>
+    public Task Reached
+    {
+        get
+        {
+            lock (_lock)
+                return _reached.Task;
+        }
+    }
+
+    public IReadOnlyList<RoundTrip> Log
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _log];
+        }
+    }
+
+    /// <param name="host">Of the server.</param>
+    /// <param name="port">Of the server.</param>
+    /// <param name="countStartup">Whether connecting and authenticating counts as a round trip.</param>
+    public static Task<PostgresProxy> StartAsync(string host, int port, bool countStartup = true)
+    {
+        var proxy = new PostgresProxy(host, port, countStartup);
+        proxy._listener.Start();
+        proxy._accepting = proxy.AcceptAsync();
+        return Task.FromResult(proxy);
+    }
+
+    /// <summary>
+    /// Stops at the n-th round trip since the last <see cref="Reset"/>. From then on no client hears or is heard: those that wait
+    /// go on waiting until they are killed, also on other connections. What was begun earlier is finished by the server.
+    /// </summary>
+    public void StopAt(int n, Phase phase)
+    {
+        lock (_lock)
+            (_stopAt, _phase) = (n, phase);
+    }
+
+    /// <summary>Cuts what is connected, counts from zero again and stops nowhere.</summary>
+    public void Reset()
+    {
+        DropAll();
+        lock (_lock)
+        {
+            _log.Clear();
+            _roundTrips = _stopAt = 0;
+            _reached = NewSignal();
+        }
+
+        Resume();
+    }
+
+    /// <summary>Cuts all connections, as a failing network or a restarting pooler does.</summary>
+    public void DropAll()
+    {
+        foreach (var connection in _connections.Values)
+            connection.Cut();
+    }
+
+    /// <summary>Holds back everything in both directions until <see cref="Resume"/>.</summary>
+    public void Pause()
+    {
+        lock (_lock)
+            _paused ??= NewSignal();
+    }
+
+    public void Resume()
+    {
+        lock (_lock)
+        {
+            _paused?.TrySetResult();
+            _paused = null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync();
+        _listener.Stop();
+        Resume();
+        DropAll();
+        await _accepting;
+        await Task.WhenAll(_connections.Values.Select(connection => connection.Running));
+        _ending.Dispose();
+    }
+
+    internal Task NotPausedAsync()
+    {
+        lock (_lock)
+            return _paused?.Task ?? Task.CompletedTask;
+    }
+
+    /// <summary>Counts a round trip.</summary>
+    internal (int Number, bool Forward, bool Answer) Begin(int connection, string sql, bool startup)
+    {
+        if (startup && !_countStartup)
+            return (0, true, true);
+        lock (_lock)
+        {
+            if (_stopAt > 0 && _roundTrips >= _stopAt)
+                return (0, false, false);
+            _log.Add(new RoundTrip(++_roundTrips, connection, sql));
+            var stops = _roundTrips == _stopAt;
+            return (_roundTrips, !(stops && _phase == Phase.Before), !stops);
+        }
+    }
+
+    internal bool IsStopped
+    {
+        get
+        {
+            lock (_lock)
+                return _stopAt > 0 && _roundTrips >= _stopAt;
+        }
+    }
+
+    internal void Stopped()
+    {
+        lock (_lock)
+            _reached.TrySetResult();
+    }
+
+    internal void Forget(int connection) => _connections.TryRemove(connection, out _);
+
+    internal async Task<TcpClient> ConnectToServerAsync()
+    {
+        var server = new TcpClient { NoDelay = true };
+        try
+        {
+            await server.ConnectAsync(_host, _port);
+            return server;
+        }
+        catch
+        {
+            server.Dispose();
+            throw;
+        }
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var client = await _listener.AcceptTcpClientAsync(_ending.Token);
+                client.NoDelay = true;
+                var connection = new PostgresProxyConnection(this, ++_accepted, client);
+                _connections[_accepted] = connection;
+                connection.Start();
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            // The proxy ends.
+        }
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

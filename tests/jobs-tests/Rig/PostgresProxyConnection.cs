@@ -1,0 +1,235 @@
+using System.Collections.Concurrent;
+using System.Net.Sockets;
+
+namespace Jobs.Tests.Rig;
+
+/// <summary>One client's connection through the proxy: two pumps, and the queue of round trips that await their answers.</summary>
+internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, TcpClient client)
+{
+    private const int TlsRequest = 80877103;
+    private const int GssRequest = 80877104;
+    private const int CancelRequest = 80877102;
+
+    /// <summary>Answers that only make sense whole; anything else goes on at once.</summary>
+    private const string PartsOfAnAnswer = "123tTDCnIs";
+
+    private readonly ConcurrentQueue<bool> _answers = new();
+    private readonly Dictionary<string, string> _statements = new(StringComparer.Ordinal);
+    private TcpClient? _server;
+    private volatile bool _flushed;
+    private volatile bool _mute;
+
+    public Task Running { get; private set; } = Task.CompletedTask;
+
+    public void Start() => Running = Task.Run(RunAsync);
+
+    public void Cut()
+    {
+        client.Close();
+        _server?.Close();
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            await ServeAsync();
+        }
+        catch (Exception e) when (IsDisconnection(e))
+        {
+            // One side went away: so does the other.
+        }
+        finally
+        {
+            Cut();
+            proxy.Forget(number);
+        }
+    }
+
+    private async Task ServeAsync()
+    {
+        var fromClient = client.GetStream();
+        await using var buffered = new BufferedStream(fromClient, 64 * 1024);
+        var messages = new PostgresMessages(buffered);
+        PostgresMessage? first;
+        while (true)
+        {
+            first = await messages.ReadAsync(startup: true);
+            if (first?.StartupCode is not (TlsRequest or GssRequest))
+                break;
+            await fromClient.WriteAsync("N"u8.ToArray());
+        }
+
+        if (first is not { } startup || (proxy.IsStopped && !await UntilGoneAsync(messages)))
+            return;
+        _server = await proxy.ConnectToServerAsync();
+        var toServer = _server.GetStream();
+        if (startup.StartupCode == CancelRequest)
+        {
+            await toServer.WriteAsync(startup.Bytes);
+            return;
+        }
+
+        if (!await SendAsync("connect", startup: true, [startup.Bytes]))
+        {
+            await UntilGoneAsync(messages);
+            return;
+        }
+
+        var answering = Task.Run(AnswerAsync);
+        await ListenAsync(messages);
+        _server.Close();
+        await answering;
+    }
+
+    /// <summary>From the client to the server, round trip by round trip.</summary>
+    private async Task ListenAsync(PostgresMessages messages)
+    {
+        List<byte[]> batch = [];
+        string? sql = null;
+        while (await messages.ReadAsync() is { } message)
+        {
+            batch.Add(message.Bytes);
+            sql ??= SqlOf(message);
+            switch (message.Type)
+            {
+                case 'S' or 'Q':
+                    await SendAsync(sql ?? "(nothing)", startup: false, batch);
+                    (batch, sql) = ([], null);
+                    break;
+                case 'H':
+                    // The client will wait without a Sync.
+                    _flushed = true;
+                    await ForwardAsync(batch);
+                    batch = [];
+                    break;
+                case 'p' or 'X' or 'd' or 'c' or 'f':
+                    await ForwardAsync(batch);
+                    batch = [];
+                    break;
+            }
+        }
+    }
+
+    private async Task<bool> SendAsync(string sql, bool startup, List<byte[]> batch)
+    {
+        await proxy.NotPausedAsync();
+        var (roundTrip, forward, answer) = proxy.Begin(number, sql, startup);
+        if (forward)
+        {
+            _answers.Enqueue(answer);
+            await ForwardAsync(batch);
+            return true;
+        }
+
+        _mute = true;
+        if (roundTrip > 0)
+            await EndServerAsync();
+        return false;
+    }
+
+    private async Task ForwardAsync(List<byte[]> batch)
+    {
+        if (_mute)
+            return;
+        await proxy.NotPausedAsync();
+        await _server!.GetStream().WriteAsync(batch.Count == 1 ? batch[0] : batch.SelectMany(bytes => bytes).ToArray());
+    }
+
+    /// <summary>From the server to the client. The answer that a stop withholds is read to its end and dropped.</summary>
+    private async Task AnswerAsync()
+    {
+        try
+        {
+            await using var buffered = new BufferedStream(_server!.GetStream(), 64 * 1024);
+            var messages = new PostgresMessages(buffered);
+            var toClient = client.GetStream();
+            using var held = new MemoryStream();
+            while (await messages.ReadAsync() is { } message)
+            {
+                var withheld = _answers.TryPeek(out var answer) && !answer;
+                if (withheld)
+                {
+                    // Only the exchange of passwords has to go on, else the server never gets to its answer.
+                    if (message.Type == 'R')
+                        await toClient.WriteAsync(message.Bytes);
+                    if (message.Type != 'Z')
+                        continue;
+                    _mute = true;
+                    await EndServerAsync();
+                    return;
+                }
+
+                if (message.Type == 'Z')
+                {
+                    _answers.TryDequeue(out _);
+                    _flushed = false;
+                }
+
+                held.Write(message.Bytes);
+                if (!_flushed && held.Length < 64 * 1024 && PartsOfAnAnswer.Contains(message.Type, StringComparison.Ordinal))
+                    continue;
+                await proxy.NotPausedAsync();
+                await toClient.WriteAsync(held.GetBuffer().AsMemory(0, (int)held.Length));
+                held.SetLength(0);
+            }
+
+            // The server hung up. After a stop the client must not learn even that.
+            if (!_mute && !proxy.IsStopped)
+                client.Close();
+        }
+        catch (Exception e) when (IsDisconnection(e))
+        {
+            if (!_mute && !proxy.IsStopped)
+                client.Close();
+        }
+    }
+
+    /// <summary>Hangs up on the server and waits until it has hung up too: by then it has rolled back what was open.</summary>
+    private async Task EndServerAsync()
+    {
+        try
+        {
+            _server!.Client.Shutdown(SocketShutdown.Send);
+            var rest = new byte[4096];
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            while (await _server.GetStream().ReadAsync(rest, limit.Token) > 0)
+            {
+            }
+        }
+        catch (Exception e) when (IsDisconnection(e) || e is OperationCanceledException)
+        {
+            // Gone already, or stuck: what matters is that nothing more is sent.
+        }
+
+        proxy.Stopped();
+    }
+
+    private static async Task<bool> UntilGoneAsync(PostgresMessages messages)
+    {
+        while (await messages.ReadAsync() is not null)
+        {
+        }
+
+        return false;
+    }
+
+    /// <summary>What streams and sockets throw when either side closes them, at whatever moment.</summary>
+    private static bool IsDisconnection(Exception e) =>
+        e is IOException or SocketException or InvalidOperationException or NotSupportedException;
+
+    private string? SqlOf(PostgresMessage message)
+    {
+        switch (message.Type)
+        {
+            case 'Q':
+                return message.Text(0);
+            case 'P':
+                return _statements[message.Text(0)] = message.Text(1);
+            case 'B':
+                return _statements.GetValueOrDefault(message.Text(1));
+            default:
+                return null;
+        }
+    }
+}
