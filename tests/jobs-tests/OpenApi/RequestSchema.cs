@@ -43,10 +43,11 @@ internal static class RequestSchema
         }
     }
 
+    /// <summary>When no branch fits, the one of the parameter's own shape speaks.</summary>
     private static void CheckAnyOf(FormTree node, JsonElement anyOf, string path, List<string> violations)
     {
         List<string>? closest = null;
-        foreach (var branch in anyOf.EnumerateArray())
+        foreach (var branch in anyOf.EnumerateArray().OrderByDescending(branch => IsGroup(branch) == (node.Value is null)))
         {
             var found = new List<string>();
             Check(node, branch, path, found);
@@ -58,6 +59,8 @@ internal static class RequestSchema
 
         violations.AddRange(closest ?? []);
     }
+
+    private static bool IsGroup(JsonElement schema) => schema.TryGetProperty("type", out var type) && type.GetString() is "object" or "array";
 
     private static void CheckObject(FormTree node, JsonElement schema, string path, List<string> violations)
     {

@@ -92,7 +92,7 @@ public sealed class LoopbackTests
     [Fact]
     public async Task A_silent_server_is_given_up_after_the_time_out()
     {
-        await using var server = new Server([]);
+        await using var server = new Server(Array.Empty<byte>());
         using var client = server.Client(maxAttempts: 1, timeout: TimeSpan.FromMilliseconds(200));
         var e = await Assert.ThrowsAsync<StripeException>(() => client.PaymentIntents.CreateAsync(Body, IdempotencyKey.New()));
         Assert.True(e.MayHaveHappened);

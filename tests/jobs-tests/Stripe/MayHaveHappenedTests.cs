@@ -141,12 +141,7 @@ public sealed class MayHaveHappenedTests
     public async Task Cancelling_between_two_sends_tells_what_the_first_may_have_done(string first, bool mayHaveHappened)
     {
         using var source = new CancellationTokenSource();
-        using var stripe = new StubStripe(async (request, token) =>
-        {
-            source.CancelAfter(TimeSpan.Zero);
-            await Task.Delay(50, CancellationToken.None);
-            return await Named(first)(request, CancellationToken.None);
-        });
+        using var stripe = new StubStripe(Named(first)) { Clock = { InsteadOfPause = source.Cancel } };
         using var client = stripe.Client();
         var call = client.PaymentIntents.CreateAsync(Body, IdempotencyKey.New(), source.Token);
         if (mayHaveHappened)

@@ -16,6 +16,9 @@ internal sealed class TestClock : TimeProvider
     /// <summary>Every pause that passed, in order.</summary>
     public List<TimeSpan> Pauses { get; } = [];
 
+    /// <summary>Called instead of letting the next pause pass.</summary>
+    public Action? InsteadOfPause { get; set; }
+
     /// <summary>How late each timer fires.</summary>
     public TimeSpan Lateness { get; set; }
 
@@ -92,6 +95,12 @@ internal sealed class TestClock : TimeProvider
         {
             if (Volatile.Read(ref version) != mine)
                 return;
+            if (clock.InsteadOfPause is { } instead)
+            {
+                instead();
+                return;
+            }
+
             lock (clock.gate)
                 clock.Pauses.Add(pause);
             clock.Advance(pause + clock.Lateness);
