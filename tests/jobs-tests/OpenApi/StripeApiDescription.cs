@@ -96,7 +96,7 @@ public sealed class StripeApiDescription
     private static string? Locate()
     {
         if (Environment.GetEnvironmentVariable("JOBS_OPENAPI_DIR") is { Length: > 0 } named)
-            return Path.Combine(named, FileName);
+            return File.Exists(Path.Combine(named, FileName)) ? Path.Combine(named, FileName) : null;
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
             var file = Path.Combine(folder.FullName, "shared", "stripe", FileName);

@@ -13,8 +13,8 @@ public sealed class AnswerTests
         using var stripe = new StubStripe(Answer(200,
             """
             {"id":"pi_1","object":"payment_intent","amount":1250,"currency":"eur","status":"succeeded","created":1700000000,
-             "amount_received":null,"amount_capturable":"x","canceled_at":"soon","cancellation_reason":5,"description":{"a":[1]},"livemode":"yes",
-             "metadata":{"a":"b","c":1,"d":{"e":"f"},"g":null},"customer":17,"payment_method":{"no":"id"},"latest_charge":[1],"invoice":false,
+             "amount_received":null,"amount_capturable":"x","canceled_at":"soon","cancellation_reason":5,"description":{"a":[1]},"capture_method":"\ud800","livemode":"yes",
+             "metadata":{"a":"b","h":"\ud800","c":1,"d":{"e":"f"},"g":null},"customer":17,"payment_method":{"no":"id"},"latest_charge":[1],"invoice":false,
              "last_payment_error":"declined","next_action":{"type":["a"],"redirect_to_url":7},"unheard_of":{"x":[{}]}}
             """));
         using var client = stripe.Client();

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Jobs.Stripe;
+using Microsoft.Extensions.Logging;
 
 namespace Jobs.Tests.Stripe;
 
@@ -13,7 +14,7 @@ internal sealed class StubStripe(params StubStripe.Step[] steps) : HttpMessageHa
 
     public TestClock Clock { get; } = new();
 
-    public StripeClient Client(int maxAttempts = 6, bool readOnly = false, int perSecond = 1000, string key = "sk_test_4eC39HqLyjWDarjtT1zdp7dc") =>
+    public StripeClient Client(int maxAttempts = 6, bool readOnly = false, int perSecond = 1000, string key = "sk_test_4eC39HqLyjWDarjtT1zdp7dc", ILogger? logger = null) =>
         new(new StripeClientOptions
         {
             SecretKey = key,
@@ -22,7 +23,7 @@ internal sealed class StubStripe(params StubStripe.Step[] steps) : HttpMessageHa
             ReadOnly = readOnly,
             TimeProvider = Clock,
             UserAgent = "jobs-tests/1.0",
-        }, this);
+        }, this, logger);
 
     public static Step Answer(int status, string body = "{}", params (string Name, string Value)[] headers) => async (request, cancellationToken) =>
     {
