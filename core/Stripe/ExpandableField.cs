@@ -24,7 +24,7 @@ internal sealed class ExpandableFieldConverter<T> : JsonConverter<ExpandableFiel
     public override ExpandableField<T>? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         if (reader.TokenType == JsonTokenType.String)
-            return reader.GetString() is { Length: > 0 } id ? new ExpandableField<T> { Id = id } : null;
+            return Tolerant.ReadText(ref reader) is { Length: > 0 } id ? new ExpandableField<T> { Id = id } : null;
         if (reader.TokenType != JsonTokenType.StartObject)
         {
             reader.Skip();
@@ -48,8 +48,8 @@ internal sealed class ExpandableFieldConverter<T> : JsonConverter<ExpandableFiel
             var isId = reader.ValueTextEquals("id"u8);
             var isDeleted = reader.ValueTextEquals("deleted"u8);
             reader.Read();
-            if (isId && reader.TokenType == JsonTokenType.String)
-                id = reader.GetString();
+            if (isId)
+                id = Tolerant.ReadText(ref reader);
             if (isDeleted)
                 deleted = reader.TokenType == JsonTokenType.True;
             reader.Skip();
@@ -72,6 +72,19 @@ internal sealed class TolerantObjectConverter<T> : JsonConverter<T>
 
 internal static class Tolerant
 {
+    /// <summary>Null for what is not text, half a surrogate pair included.</summary>
+    public static string? ReadText(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Leaves the reader at the value's end in every case; text that is not JSON at all, or too deep, still throws.</summary>
     public static T? ReadObject<T>(ref Utf8JsonReader reader, JsonSerializerOptions options)
         where T : class

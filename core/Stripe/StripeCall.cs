@@ -40,7 +40,7 @@ internal sealed class StripeCall(HttpMethod method, string path, string query, F
     }
 
     public IdempotencyKeyExpiredException KeyExpired() => new(
-        $"{Name} was not sent{(Sends > 0 ? " again" : "")}: its idempotency key must not be sent after {Key.NotAfter:yyyy-MM-dd HH:mm:ss}Z."
+        $"{Name} was not sent{(Sends > 0 ? " again" : "")}: its idempotency key must not be sent after {Key.NotAfter?.ToUniversalTime():yyyy-MM-dd HH:mm:ss}Z."
         + (InDoubt ? " An earlier attempt may have been carried out." : ""),
         InDoubt,
         LastError);

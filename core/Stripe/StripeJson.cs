@@ -38,10 +38,9 @@ internal sealed class TolerantStringConverter : ReadOnlyConverter<string?>
 {
     public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
-        if (reader.TokenType == JsonTokenType.String)
-            return reader.GetString();
+        var text = Tolerant.ReadText(ref reader);
         reader.Skip();
-        return null;
+        return text;
     }
 }
 
@@ -124,8 +123,8 @@ internal sealed class MetadataConverter : ReadOnlyConverter<IReadOnlyDictionary<
         {
             var key = reader.GetString()!;
             reader.Read();
-            if (reader.TokenType == JsonTokenType.String)
-                metadata[key] = reader.GetString()!;
+            if (Tolerant.ReadText(ref reader) is { } value)
+                metadata[key] = value;
             reader.Skip();
         }
 

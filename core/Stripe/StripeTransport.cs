@@ -89,7 +89,12 @@ internal sealed class StripeTransport : IDisposable
         }
 
         if (result.Error is not null)
+        {
+            if (result.Retry && !result.Error.MayHaveHappened)
+                cancellationToken.ThrowIfCancellationRequested();
             throw result.Error;
+        }
+
         var answer = (Answer)result.Value!;
         return new StripeResponse<T>
         {
@@ -129,7 +134,7 @@ internal sealed class StripeTransport : IDisposable
             if (MayHaveLeft(content, e))
                 call.Doubt();
             if (cancellationToken.IsCancellationRequested)
-                throw;
+                throw new OperationCanceledException($"{call.Name} was cancelled.", e, cancellationToken);
             result = answers.NoAnswer(call, e, timeout.IsCancellationRequested ? options.RequestTimeout : null, options.ApiBase);
         }
 
