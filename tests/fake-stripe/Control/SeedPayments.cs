@@ -30,9 +30,16 @@ internal static class SeedPayments
         });
 
         world.Silent = source.Bool("events") == false;
-        world.At(Moment(created), () => world.Emit("payment_intent.created", intent));
-        Live(world, intent, source, status, created);
-        world.Silent = false;
+        try
+        {
+            world.At(Moment(created), () => world.Emit("payment_intent.created", intent));
+            Live(world, intent, source, status, created);
+        }
+        finally
+        {
+            world.Silent = false;
+        }
+
         return intent.Id;
     }
 

@@ -89,15 +89,17 @@ internal sealed class FaultRule
 internal sealed class FaultTable
 {
     private readonly List<FaultRule> _rules = [];
+    private volatile bool _empty = true;
     private int _lastId;
 
     public Fault? Match(Incoming incoming, World world)
     {
-        lock (_rules)
+        if (_empty)
+            return null;
+        // The world first, the rules second, as the control API takes them.
+        lock (world.Gate)
         {
-            if (_rules.Count == 0)
-                return null;
-            lock (world.Gate)
+            lock (_rules)
             {
                 Fault? found = null;
                 foreach (var rule in _rules)
@@ -113,6 +115,7 @@ internal sealed class FaultTable
         {
             var rule = new FaultRule(++_lastId, source);
             _rules.Add(rule);
+            _empty = false;
             return rule;
         }
     }

@@ -5,30 +5,54 @@ namespace Jobs.Testing.FakeStripe;
 /// </summary>
 internal sealed class FakeClock
 {
+    private readonly Lock _gate = new();
     private DateTimeOffset? _frozen;
     private TimeSpan _shift;
 
-    public DateTimeOffset Now => _frozen ?? DateTimeOffset.UtcNow + _shift;
+    public DateTimeOffset Now
+    {
+        get
+        {
+            lock (_gate)
+                return _frozen ?? DateTimeOffset.UtcNow + _shift;
+        }
+    }
 
-    public bool Frozen => _frozen is not null;
+    public bool Frozen
+    {
+        get
+        {
+            lock (_gate)
+                return _frozen is not null;
+        }
+    }
 
     public void Set(DateTimeOffset now, bool ticking)
     {
-        _frozen = ticking ? null : now;
-        _shift = ticking ? now - DateTimeOffset.UtcNow : TimeSpan.Zero;
+        lock (_gate)
+        {
+            _frozen = ticking ? null : now;
+            _shift = ticking ? now - DateTimeOffset.UtcNow : TimeSpan.Zero;
+        }
     }
 
     public void Advance(TimeSpan by)
     {
-        if (_frozen is { } now)
-            _frozen = now + by;
-        else
-            _shift += by;
+        lock (_gate)
+        {
+            if (_frozen is { } now)
+                _frozen = now + by;
+            else
+                _shift += by;
+        }
     }
 
     public void Real()
     {
-        _frozen = null;
-        _shift = TimeSpan.Zero;
+        lock (_gate)
+        {
+            _frozen = null;
+            _shift = TimeSpan.Zero;
+        }
     }
 }

@@ -85,8 +85,14 @@ internal sealed class World(Ids ids, FakeClock clock, FakeConfig config)
     {
         var before = _settlingAt;
         _settlingAt = moment;
-        action();
-        _settlingAt = before;
+        try
+        {
+            action();
+        }
+        finally
+        {
+            _settlingAt = before;
+        }
     }
 
     /// <summary>Records one event with a snapshot of the object as it is now.</summary>

@@ -80,7 +80,7 @@ internal sealed class Subscription : StripeObject
         json.Flag("cancel_at_period_end", CancelAtPeriodEnd);
         json.Number("canceled_at", CanceledAt);
         json.Begin("cancellation_details");
-        json.Nulls("comment", "feedback");
+        json.Nulls("comment", "feedback", "feedback_option");
         json.Text("reason", CanceledAt is null ? null : "cancellation_requested");
         json.End();
         json.Text("collection_method", "charge_automatically");
