@@ -23,24 +23,24 @@ internal sealed class FaultRule
     {
         Id = id;
         Source = JsonNode.Parse(rule.GetRawText())!.AsObject();
-        var match = rule.TryGetProperty("match", out var given) ? given : JsonDocument.Parse("{}").RootElement;
+        var match = rule.Get("match") ?? default;
         _method = match.Text("method");
         _path = match.Text("path");
         _pattern = _path is not null && _path.AsSpan().ContainsAny("^$*+(") ? new Regex(_path, RegexOptions.None, TimeSpan.FromSeconds(1)) : null;
         _nth = (int?)match.Long("nth");
         _every = (int?)match.Long("every");
         _left = (int?)match.Long("times") ?? (_nth is null ? int.MaxValue : 1);
-        _probability = match.TryGetProperty("probability", out var probability) ? probability.GetDouble() : null;
+        _probability = match.Get("probability")?.GetDouble();
         // The chance of a fault is part of the test, not of its security.
 #pragma warning disable CA5394
         _random = _probability is null ? null : new Random((int?)match.Long("seed") ?? 1);
 #pragma warning restore CA5394
-        _metadata = match.TryGetProperty("metadata", out var metadata)
+        _metadata = match.Get("metadata") is { } metadata
             ? [.. metadata.EnumerateObject().Select(pair => KeyValuePair.Create(pair.Name, pair.Value.ToString()))]
             : [];
         _fault = Fault.Parse(rule.Text("fault") ?? throw new ControlException("a rule needs a \"fault\"")) with
         {
-            ShouldRetry = rule.TryGetProperty("should_retry", out var retry) ? retry.GetBoolean() : null,
+            ShouldRetry = rule.Bool("should_retry"),
             BodyStyle = rule.Text("body") ?? "json",
         };
     }
