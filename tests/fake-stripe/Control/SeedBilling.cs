@@ -56,7 +56,7 @@ internal static class SeedBilling
         world.Subscriptions.Add(subscription);
         world.SubscriptionsByCustomer.Add(subscription.Customer, subscription);
         if (source.Bool("events") != false)
-            world.Emit(EventType(before, subscription), subscription);
+            world.At(before is null ? DateTimeOffset.FromUnixTimeSeconds(created) : world.Now, () => world.Emit(EventType(before, subscription), subscription));
         return id;
     }
 

@@ -45,9 +45,9 @@ internal static class Seeding
                 foreach (var item in list.EnumerateArray())
                 {
                     if (item.Long("repeat") is { } times)
-                        repeated += Repeat(world, item, add, (int)times);
+                        repeated += Repeat(world, kind, item, add, (int)times);
                     else
-                        writer.WriteStringValue(add(world, item));
+                        writer.WriteStringValue(One(world, kind, item, add));
                 }
 
                 writer.WriteEndArray();
@@ -59,7 +59,13 @@ internal static class Seeding
         });
     }
 
-    private static int Repeat(World world, JsonElement item, Func<World, JsonElement, string> add, int times)
+    /// <summary>Customers and subscriptions may be seeded again; anything else would be in its lists twice.</summary>
+    private static string One(World world, string kind, JsonElement item, Func<World, JsonElement, string> add) =>
+        kind is not ("customers" or "subscriptions") && item.Text("id") is { } id && world.Find(id) is not null
+            ? throw new ControlException($"'{id}' exists already")
+            : add(world, item);
+
+    private static int Repeat(World world, string kind, JsonElement item, Func<World, JsonElement, string> add, int times)
     {
         var template = item.GetRawText();
         var created = item.Moment("created") ?? world.NowSeconds;
@@ -70,7 +76,7 @@ internal static class Seeding
             if (step != 0)
                 text = $"{text.AsSpan(0, text.LastIndexOf('}'))}, \"created\": {created + (step * (n - 1))}}}";
             using var one = JsonDocument.Parse(Encoding.UTF8.GetBytes(text));
-            add(world, one.RootElement);
+            One(world, kind, one.RootElement, add);
         }
 
         return times;

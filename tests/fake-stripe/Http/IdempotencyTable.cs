@@ -67,10 +67,4 @@ internal sealed class IdempotencyTable(FakeClock clock)
                 _entries.Remove((account, key));
         }
     }
-
-    public void Clear()
-    {
-        lock (_entries)
-            _entries.Clear();
-    }
 }

@@ -52,7 +52,7 @@ internal static class PaymentIntentEndpoints
         }
 
         var customer = parameters.Text("customer") is { } id ? CustomerEndpoints.Existing(world, id, "customer", 400) : null;
-        var method = parameters.Text("payment_method") is { } name2 ? Usable(world, name2, customer?.Id) : null;
+        var method = parameters.Text("payment_method") is { } given ? Usable(world, given, customer?.Id) : null;
         if (confirm && method is null)
             throw StripeError.Invalid(MissingMethod, "payment_method", "payment_intent_unexpected_state");
 
@@ -106,6 +106,7 @@ internal static class PaymentIntentEndpoints
 
         if (customer != intent.Customer)
         {
+            world.PaymentIntentsByCustomer.Remove(intent.Customer, intent);
             intent.Customer = customer;
             world.PaymentIntentsByCustomer.Add(customer, intent);
         }

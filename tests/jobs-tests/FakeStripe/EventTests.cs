@@ -84,4 +84,17 @@ public sealed class EventTests(Conversation stripe) : FakeStripeTest(stripe)
 
         Assert.Equal(["customer.created", "payment_intent.succeeded", "charge.succeeded", "payment_intent.created"], types);
     }
+
+    [Fact]
+    public async Task Seeding_a_subscription_again_changes_it_behind_our_back()
+    {
+        await Stripe.Fake.SeedAsync(new { prices = new[] { new { id = "price_1" } }, subscriptions = new[] { new { id = "sub_1", customer = "cus_1", price = "price_1", metadata = new { plan = "club" } } } });
+        await Stripe.Fake.SeedAsync(new { subscriptions = new[] { new { id = "sub_1", status = "canceled" } } });
+
+        var listed = await Stripe.GetAsync("v1/subscriptions?status=all");
+        Assert.Equal(["sub_1"], listed.Ids);
+        Assert.Equal("canceled", listed.Json.GetProperty("data")[0].GetProperty("status").GetString());
+        Assert.Equal("club", listed.Json.GetProperty("data")[0].GetProperty("metadata").GetProperty("plan").GetString());
+        Assert.Equal(2, (await Stripe.GetAsync("v1/events?type=customer.subscription.*")).Ids.Count);
+    }
 }
