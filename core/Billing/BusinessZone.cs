@@ -7,13 +7,20 @@ namespace Jobs.Billing;
 /// <summary>The zone in which the business counts its days (JOBS_TIME_ZONE, default Europe/Paris).</summary>
 public sealed class BusinessZone
 {
-    private readonly DateTimeZone _zone;
+    // Reading the zone data costs more than all else in a run that finds nothing to do.
+    private readonly Lazy<DateTimeZone> _zone;
 
     public BusinessZone(string id)
     {
+        Id = id;
+        _zone = new(() => Find(id));
+    }
+
+    private static DateTimeZone Find(string id)
+    {
         try
         {
-            _zone = DateTimeZoneProviders.Tzdb[id];
+            return DateTimeZoneProviders.Tzdb[id];
         }
         catch (DateTimeZoneNotFoundException e)
         {
@@ -24,16 +31,16 @@ public sealed class BusinessZone
     public static BusinessZone From(Settings settings) => new(settings.Optional("JOBS_TIME_ZONE") ?? "Europe/Paris");
 
     /// <summary>As PostgreSQL knows it too.</summary>
-    public string Id => _zone.Id;
+    public string Id { get; }
 
     public DateOnly Date(DateTime instant) => Local(instant).Date.ToDateOnly();
 
     /// <returns>The first instant of the day, which on some DST nights is not midnight.</returns>
-    public DateTime StartOfDay(DateOnly date) => _zone.AtStartOfDay(LocalDate.FromDateOnly(date)).ToDateTimeUtc();
+    public DateTime StartOfDay(DateOnly date) => _zone.Value.AtStartOfDay(LocalDate.FromDateOnly(date)).ToDateTimeUtc();
 
     internal LocalDateTime Local(DateTime instant) =>
-        Instant.FromDateTimeUtc(DateTime.SpecifyKind(instant, DateTimeKind.Utc)).InZone(_zone).LocalDateTime;
+        Instant.FromDateTimeUtc(DateTime.SpecifyKind(instant, DateTimeKind.Utc)).InZone(_zone.Value).LocalDateTime;
 
     /// <summary>A local time skipped by DST moves on by the gap; a doubled one is the earlier.</summary>
-    internal DateTime Instantly(LocalDateTime local) => local.InZoneLeniently(_zone).ToDateTimeUtc();
+    internal DateTime Instantly(LocalDateTime local) => local.InZoneLeniently(_zone.Value).ToDateTimeUtc();
 }

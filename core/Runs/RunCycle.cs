@@ -50,8 +50,8 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
 
     private async Task<(RunStatus Status, string? Error)> WorkAsync(Func<IJob> job)
     {
-        using var heart = new CancellationTokenSource();
-        var heartbeat = ledger.TakesLease ? BeatAsync(heart.Token) : Task.CompletedTask;
+        using var timer = new PeriodicTimer(RunLedger.Heartbeat);
+        var heartbeat = ledger.TakesLease ? BeatAsync(timer) : Task.CompletedTask;
         try
         {
             await job().RunAsync();
@@ -77,7 +77,7 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
         }
         finally
         {
-            await heart.CancelAsync();
+            timer.Dispose();
             await heartbeat;
         }
     }
@@ -102,19 +102,12 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
         _ => (RunStatus.Interrupted, $"stopped by {stop.Detail}; what was done is kept, the next run goes on"),
     };
 
-    private async Task BeatAsync(CancellationToken end)
+    private async Task BeatAsync(PeriodicTimer timer)
     {
-        using var timer = new PeriodicTimer(RunLedger.Heartbeat);
-        try
+        // Disposing the timer ends this without an exception, which would cost more than the heartbeat itself.
+        while (await timer.WaitForNextTickAsync())
         {
-            while (await timer.WaitForNextTickAsync(end))
-            {
-                await BeatOnceAsync(end);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The work is done.
+            await BeatOnceAsync(stop.Aborting);
         }
     }
 
@@ -127,7 +120,7 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
                 stop.Stop(StopReason.LeaseLost, "the lease passed to another run while this one did not answer");
             }
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e)
         {
             // The work itself meets the same database and speaks of it; a missed heartbeat alone harms nobody.
             run.Log.LogWarning("Heartbeat failed: {Reason}", Failures.Sentence(e));

@@ -1,24 +1,61 @@
+using System.Collections.Concurrent;
 using Jobs.Testing;
 using Jobs.Tests.Rig;
+using Npgsql;
 using Xunit;
 
 [assembly: AssemblyFixture(typeof(PostgresFixture))]
 
 namespace Jobs.Tests.Rig;
 
-/// <summary>The one PostgreSQL of all tests, started when the first of them asks for it.</summary>
+/// <summary>
+/// The one PostgreSQL of all tests, started when the first of them asks for it; a template migrated once by the published
+/// `migrate`, of which every test gets a copy; and a few fake Stripes, handed from test to test.
+/// </summary>
 public sealed class PostgresFixture : IAsyncLifetime
 {
+    public const string JobsLogin = "jobs_test_login";
+    public const string JobsPassword = "p@ss/word";
+
     private readonly Lazy<Task<ThrowawayPostgres>> _server = new(StartAsync);
+    private readonly Lazy<Task<string>> _template;
+    private readonly ConcurrentBag<FakeStripeProcess> _idleStripes = [];
+
+    public PostgresFixture() => _template = new(MigrateTemplateAsync);
 
     public Task<ThrowawayPostgres> ServerAsync() => _server.Value;
+
+    /// <summary>The name of a migrated, empty database to copy from.</summary>
+    public Task<string> TemplateAsync() => _template.Value;
+
+    public async Task<JobWorld> WorldAsync()
+    {
+        var server = await ServerAsync();
+        var database = await server.CreateDatabaseAsync(await TemplateAsync());
+        if (_idleStripes.TryTake(out var stripe))
+        {
+            await stripe.ResetAsync();
+            await stripe.ClearFaultsAsync();
+            await stripe.ClearRequestsAsync();
+            await stripe.RealClockAsync();
+        }
+
+        return new JobWorld(server, database, stripe ?? await FakeStripeProcess.StartAsync(), _idleStripes.Add);
+    }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var stripe in _idleStripes)
+        {
+            await stripe.DisposeAsync();
+        }
+
         if (_server.IsValueCreated && _server.Value.IsCompletedSuccessfully)
+        {
             await (await _server.Value).DisposeAsync();
+        }
     }
 
     private static async Task<ThrowawayPostgres> StartAsync()
@@ -26,5 +63,44 @@ public sealed class PostgresFixture : IAsyncLifetime
         var server = await ThrowawayPostgres.StartAsync();
         TestContext.Current.SendDiagnosticMessage("{0}", server.Description);
         return server;
+    }
+
+    private async Task<string> MigrateTemplateAsync()
+    {
+        var server = await ServerAsync();
+        var database = await server.CreateDatabaseAsync();
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = server.UrlFor(database) };
+        using var migrate = JobProcess.Start("migrate", environment);
+        var result = await migrate.EndAsync();
+        if (result.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"the template could not be migrated: {result}");
+        }
+
+        await server.ExecuteAsync(database, await File.ReadAllTextAsync(RepositoryFile("migrations/grants.sql")));
+        await server.ExecuteAsync(
+            database,
+            $"""
+            DO $do$ BEGIN
+                IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{JobsLogin}') THEN
+                    CREATE ROLE {JobsLogin} LOGIN PASSWORD '{JobsPassword}' IN ROLE jobs;
+                END IF;
+            END $do$
+            """);
+        NpgsqlConnection.ClearAllPools();
+        return database;
+    }
+
+    public static string RepositoryFile(string path)
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Jobs.sln")))
+            {
+                return Path.Combine(folder.FullName, path);
+            }
+        }
+
+        throw new InvalidOperationException("the tests do not run inside the repository");
     }
 }

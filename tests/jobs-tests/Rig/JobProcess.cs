@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Jobs.Tests.Rig;
+
+/// <summary>What a run of a published job left behind.</summary>
+public sealed record JobResult(int ExitCode, string Stdout, string Stderr)
+{
+    /// <summary>The one JSON object on stdout; fails when there is anything else.</summary>
+    public JsonElement Json => JsonDocument.Parse(Stdout).RootElement;
+
+    public long Counter(string name) =>
+        Json.GetProperty("counters").TryGetProperty(name, out var value) ? value.GetInt64() : 0;
+
+    public override string ToString() => $"exit {ExitCode}\n{Stdout}\n{Stderr}";
+}
+
+/// <summary>A published job executable, trimmed as it ships, as a process of its own.</summary>
+public sealed class JobProcess : IDisposable
+{
+    private readonly Process _process;
+    private readonly Task<string> _stdout;
+    private readonly Task<string> _stderr;
+
+    private JobProcess(Process process)
+    {
+        _process = process;
+        _stdout = process.StandardOutput.ReadToEndAsync();
+        _stderr = process.StandardError.ReadToEndAsync();
+    }
+
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>Starts with exactly these variables (and PATH): nothing leaks in from the tests' own environment.</summary>
+    public static JobProcess Start(string job, IEnumerable<KeyValuePair<string, string?>> environment, params string[] args)
+    {
+        var start = new ProcessStartInfo(Executable(job))
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        start.Environment.Clear();
+        start.Environment["PATH"] = Environment.GetEnvironmentVariable("PATH");
+        foreach (var (name, value) in environment)
+        {
+            if (value is not null)
+            {
+                start.Environment[name] = value;
+            }
+        }
+
+        foreach (var argument in args)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        return new JobProcess(process);
+    }
+
+    public async Task<JobResult> EndAsync(TimeSpan? within = null)
+    {
+        using var limit = new CancellationTokenSource(within ?? TimeSpan.FromSeconds(120));
+        try
+        {
+            await _process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException e)
+        {
+            Kill();
+            throw new TimeoutException($"{_process.StartInfo.FileName} did not end in time\n{await _stdout}\n{await _stderr}", e);
+        }
+
+        return new JobResult(_process.ExitCode, await _stdout, await _stderr);
+    }
+
+    /// <summary>SIGKILL.</summary>
+    public void Kill()
+    {
+        try
+        {
+            _process.Kill();
+            _process.WaitForExit();
+        }
+        catch (InvalidOperationException)
+        {
+            // It has ended by itself.
+        }
+    }
+
+    /// <param name="signal">A name kill(1) knows: TERM, INT, STOP, CONT.</param>
+    public void Signal(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>`make publish` puts it there; JOBS_PUBLISHED names another folder of the same shape.</summary>
+    public static string Executable(string job)
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            var root = Environment.GetEnvironmentVariable("JOBS_PUBLISHED") ?? Path.Combine(folder.FullName, "artifacts", "jobs");
+            var path = Path.Combine(root, job, job);
+            if (File.Exists(path))
+            {
+                return path;
+            }
+        }
+
+        throw new InvalidOperationException($"{job} is not published; run `make publish` first");
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            Kill();
+        }
+
+        _process.Dispose();
+    }
+}

@@ -1,0 +1,142 @@
+using System.Text.Json;
+using Dapper;
+using Jobs.Testing;
+using Npgsql;
+
+namespace Jobs.Tests.Rig;
+
+/// <summary>
+/// A migrated database of its own, a fake Stripe of its own, and the published jobs run against both - under the role that
+/// may only read and write rows.
+/// </summary>
+public sealed class JobWorld : IAsyncDisposable
+{
+    private readonly ThrowawayPostgres _server;
+    private readonly Action<FakeStripeProcess> _giveBack;
+    private readonly NpgsqlDataSource _owner;
+
+    internal JobWorld(ThrowawayPostgres server, string database, FakeStripeProcess stripe, Action<FakeStripeProcess> giveBack)
+    {
+        (_server, Database, Stripe, _giveBack) = (server, database, stripe, giveBack);
+        _owner = NpgsqlDataSource.Create(server.ConnectionFor(database).ConnectionString + ";Maximum Pool Size=5");
+        Environment = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["DATABASE_URL"] = server.UrlFor(database, PostgresFixture.JobsLogin, PostgresFixture.JobsPassword),
+            ["STRIPE_SECRET_KEY"] = "sk_test_fake",
+            ["STRIPE_API_BASE"] = stripe.Base.ToString(),
+            ["STRIPE_MAX_REQUESTS_PER_SECOND"] = "500",
+            ["STAFF_EMAIL"] = "staff@example.test",
+            ["PAYMENT_ACTION_URL"] = "https://example.test/pay/{payment_id}",
+        };
+    }
+
+    public string Database { get; }
+    public FakeStripeProcess Stripe { get; }
+
+    /// <summary>The jobs' environment; change it before starting one.</summary>
+    public Dictionary<string, string?> Environment { get; }
+
+    public ThrowawayPostgres Server => _server;
+
+    public JobProcess Start(string job, params string[] args) => JobProcess.Start(job, Environment, args);
+
+    /// <summary>Runs to the end, with --output json.</summary>
+    public async Task<JobResult> RunAsync(string job, params string[] args)
+    {
+        using var process = Start(job, ["--output", "json", .. args]);
+        return await process.EndAsync();
+    }
+
+    public async Task<int> ExecuteAsync(string sql, object? parameters = null)
+    {
+        await using var connection = await _owner.OpenConnectionAsync();
+        return await connection.ExecuteAsync(sql, parameters);
+    }
+
+    public async Task<T> ScalarAsync<T>(string sql, object? parameters = null)
+    {
+        await using var connection = await _owner.OpenConnectionAsync();
+        return (await connection.ExecuteScalarAsync<T>(sql, parameters))!;
+    }
+
+    public async Task<IReadOnlyList<dynamic>> QueryAsync(string sql, object? parameters = null)
+    {
+        await using var connection = await _owner.OpenConnectionAsync();
+        return [.. await connection.QueryAsync(sql, parameters)];
+    }
+
+    public Task<long> PlanAsync(
+        string code = "monthly", long amountMinor = 1000, string currency = "eur", string unit = "month", int count = 1, bool recurring = true) =>
+        ScalarAsync<long>(
+            """
+            INSERT INTO plans (code, name, amount_minor, currency, interval_unit, interval_count, active, recurring)
+            VALUES (@code, @code, @amountMinor, @currency, @unit, @count, true, @recurring)
+            ON CONFLICT (code) DO UPDATE SET code = excluded.code RETURNING id
+            """,
+            new { code, amountMinor, currency, unit, count, recurring });
+
+    /// <summary>A user with a Stripe customer (cus_NAME) and one attached payment method (pm_NAME) of the given behaviour.</summary>
+    public async Task<long> UserAsync(string name, string behaviour = "success")
+    {
+        await Stripe.SeedAsync(new
+        {
+            customers = new[]
+            {
+                new { id = $"cus_{name}", email = $"{name}@example.test", payment_methods = new[] { new { id = $"pm_{name}", behaviour } } },
+            },
+        });
+        return await ScalarAsync<long>(
+            """
+            INSERT INTO users (email, name, locale, role, provider_customer_id, default_payment_method_id)
+            VALUES (@name || '@example.test', @name, 'fr', 'member', 'cus_' || @name, 'pm_' || @name) RETURNING id
+            """,
+            new { name });
+    }
+
+    /// <summary>An auto-renewing subscription, due when <paramref name="endedAt"/> has come.</summary>
+    public Task<long> SubscriptionAsync(long userId, long planId, DateTime endedAt, string status = "active", int? anchorDay = null) =>
+        ScalarAsync<long>(
+            """
+            INSERT INTO subscriptions (user_id, plan_id, status, started_at, ended_at, anchor_day, auto_renew)
+            VALUES (@userId, @planId, @status, @endedAt::timestamptz - interval '1 month', @endedAt, @anchorDay, true) RETURNING id
+            """,
+            new { userId, planId, status, endedAt, anchorDay = (short?)anchorDay });
+
+    /// <summary>All business rows as text, without ids of runs, random keys and clock times: equal states compare equal.</summary>
+    public async Task<string> StateAsync()
+    {
+        var parts = new List<string>();
+        foreach (var (table, columns) in BusinessTables)
+        {
+            var rows = await QueryAsync($"SELECT row_to_json(t)::text AS row FROM (SELECT {columns} FROM {table}) AS t ORDER BY 1");
+            parts.Add(table + "\n" + string.Join('\n', rows.Select(r => (string)r.row)));
+        }
+
+        return string.Join("\n\n", parts);
+    }
+
+    private static readonly (string Table, string Columns)[] BusinessTables =
+    [
+        ("users", "id, provider_customer_id, default_payment_method_id"),
+        ("subscriptions", "id, user_id, plan_id, status, started_at, ended_at, anchor_day, auto_renew, cancel_at_period_end, payment_id, retry_count, next_attempt_at, last_decline_code"),
+        ("payments", "user_id, subscription_id, order_id, membership_id, plan_id, purpose, amount_minor, currency, amount_refunded_minor, status, method, provider, (provider_payment_id IS NOT NULL) AS has_provider_id, provider_payment_method_id, period_start, attempt, failure_code, succeeded_at"),
+        ("orders", "id, status, total_minor"),
+        ("products", "id, stock_on_hand, stock_reserved"),
+        ("stock_reservations", "order_id, product_id, quantity, released_at IS NOT NULL AS released"),
+        ("memberships", "user_id, type, start_date, end_date, reduced_price"),
+        ("receipts", "number, issued_at, amount_minor, currency"),
+        ("notifications", "kind, user_id, to_address, locale, status"),
+        ("blocked_payment_methods", "provider_payment_method_id, reason"),
+        ("unmatched_payments", "reason, resolved_at IS NOT NULL AS resolved, reported_at IS NOT NULL AS reported"),
+        ("audit_logs", "actor, action, subject_type"),
+    ];
+
+    public static JsonElement ParseOne(string json) => JsonDocument.Parse(json).RootElement;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _owner.DisposeAsync();
+        await _server.DropDatabaseAsync(Database);
+        _giveBack(Stripe);
+    }
+}
