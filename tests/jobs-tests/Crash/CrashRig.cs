@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Jobs.Tests.Rig;
@@ -46,6 +47,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
     {
         var failures = new ConcurrentQueue<string>();
         var done = 0;
+        var clock = Stopwatch.StartNew();
         var tasks = points.Select(async point =>
         {
             await Places.WaitAsync();
@@ -64,7 +66,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
             }
         });
         await Task.WhenAll(tasks);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{done} points passed");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{done} points passed, {clock.Elapsed.TotalSeconds:0} s");
         Assert.True(failures.IsEmpty, $"{failures.Count} of {done + failures.Count} points failed\n{string.Join("\n\n", failures.Take(5))}");
     }
 
