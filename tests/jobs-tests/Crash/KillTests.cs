@@ -14,14 +14,13 @@ public sealed class KillTests(PostgresFixture fixture)
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
         var missed = new ConcurrentBag<Point>();
 
-        await CrashRig.EveryAsync((await rig.UndisturbedAsync()).Points, async point =>
+        await CrashRig.EveryAsync((await rig.UndisturbedAsync()).Points, point => rig.InWorldAsync(async world =>
         {
-            await using var world = await rig.WorldAsync();
             if (!await rig.KillAtRoundTripAsync(world, point))
                 missed.Add(point);
             await rig.RerunAsync(world);
             await rig.CompareAsync(world);
-        });
+        }));
 
         // How many connections the pool opens depends on how the items overlap; everything else happens in each run.
         Assert.DoesNotContain(missed, point => point.Step != "connect");
@@ -37,12 +36,11 @@ public sealed class KillTests(PostgresFixture fixture)
 
         await CrashRig.EveryAsync(
             from call in Enumerable.Range(1, calls) from hang in new[] { "hang_before", "hang_after" } select (Call: call, Hang: hang),
-            async point =>
+            point => rig.InWorldAsync(async world =>
             {
-                await using var world = await rig.WorldAsync();
                 await rig.KillAtProviderCallAsync(world, point.Call, point.Hang);
                 await rig.RerunAsync(world);
                 await rig.CompareAsync(world);
-            });
+            }));
     }
 }
