@@ -33,17 +33,17 @@ public sealed class MigrateKillTests(PostgresFixture fixture)
     {
         var server = await fixture.ServerAsync();
         Assert.SkipWhen(server.Host.StartsWith('/'), "the proxy speaks TCP, and the server is on a socket");
-        var (expected, roundTrips) = await UndisturbedAsync(server);
+        var (expected, points) = await UndisturbedAsync(server);
         Assert.Contains(expected, line => line.StartsWith("script 0007_runs.sql", StringComparison.Ordinal));
 
         await CrashRig.EveryAsync(
-            from n in Enumerable.Range(1, roundTrips) from phase in new[] { Phase.Before, Phase.After } select (Number: n, Phase: phase),
+            points,
             async point =>
             {
                 var database = await server.CreateDatabaseAsync();
                 try
                 {
-                    await KillAsync(server, database, point.Number, point.Phase);
+                    await KillAsync(server, database, point);
                     await RunAsync(server, database);
                     Assert.Equal(expected, await SchemaAsync(server, database));
                 }
@@ -67,7 +67,7 @@ public sealed class MigrateKillTests(PostgresFixture fixture)
         await server.DropDatabaseAsync(database);
     }
 
-    private static async Task<(List<string> Schema, int RoundTrips)> UndisturbedAsync(ThrowawayPostgres server)
+    private static async Task<(List<string> Schema, IReadOnlyList<Point> Points)> UndisturbedAsync(ThrowawayPostgres server)
     {
         var database = await server.CreateDatabaseAsync();
         await using var proxy = await PostgresProxy.StartAsync(server.Host, server.Port);
@@ -76,13 +76,13 @@ public sealed class MigrateKillTests(PostgresFixture fixture)
         Assert.True(result.ExitCode == 0, result.ToString());
         var schema = await SchemaAsync(server, database);
         await server.DropDatabaseAsync(database);
-        return (schema, proxy.RoundTrips);
+        return (schema, Points.Of(proxy.Log));
     }
 
-    private static async Task KillAsync(ThrowawayPostgres server, string database, int roundTrip, Phase phase)
+    private static async Task KillAsync(ThrowawayPostgres server, string database, Point point)
     {
         await using var proxy = await PostgresProxy.StartAsync(server.Host, server.Port);
-        proxy.StopAt(roundTrip, phase);
+        proxy.StopAt(point.Step, point.Time, point.Phase);
         using var migrate = Start(CrashRig.Through(proxy, server, server.UrlFor(database)));
         await proxy.Reached.WaitAsync(TimeSpan.FromSeconds(60));
         migrate.Kill();
