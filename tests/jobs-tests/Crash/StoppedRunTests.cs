@@ -50,7 +50,7 @@ public sealed class StoppedRunTests(PostgresFixture fixture)
             Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
             Assert.True(stopped.ExitCode == 1, stopped.ToString());
             Assert.Equal("interrupted", stopped.Json.GetProperty("status").GetString());
-            Assert.Equal("interrupted", await world.ScalarAsync<string>("SELECT status FROM job_runs"));
+            Assert.Equal("interrupted", await world.ScalarAsync<string>("SELECT status FROM job_runs WHERE job = 'autopayment'"));
             Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM leases"));
             var charged = (await world.Stripe.LedgerAsync()).Count;
             Assert.InRange(charged, Due / 4, Due - 1);
