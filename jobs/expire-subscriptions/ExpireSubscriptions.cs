@@ -35,7 +35,7 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         """
         s.auto_renew AND NOT s.cancel_at_period_end
             AND EXISTS (SELECT FROM plans AS p WHERE p.id = s.plan_id AND p.recurring)
-            AND (@Down OR s.ended_at > coalesce(@LastSuccess, '-infinity'))
+            AND (@Down OR s.ended_at > coalesce(@LastSuccess::timestamptz, '-infinity'))
             AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id
                             AND a.period_start >= (s.ended_at AT TIME ZONE @Zone)::date)
         """;

@@ -15,8 +15,8 @@ public enum Phase
     After,
 }
 
-/// <summary>One round trip: the first SQL text it carried.</summary>
-public sealed record RoundTrip(int Number, int Connection, string Sql)
+/// <summary>One round trip: the first SQL text it carried, and the step it is, which tells one COMMIT from another.</summary>
+public sealed record RoundTrip(int Number, int Connection, string Sql, string Step)
 {
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Number} [{Connection}] {Sql}");
 }
@@ -40,12 +40,15 @@ public sealed class PostgresProxy : IAsyncDisposable
     private readonly bool _countStartup;
     private readonly Lock _lock = new();
     private readonly List<RoundTrip> _log = [];
+    private readonly Dictionary<int, string> _previous = [];
     private TaskCompletionSource _reached = NewSignal();
     private TaskCompletionSource? _paused;
     private Task _accepting = Task.CompletedTask;
     private int _roundTrips;
     private int _accepted;
     private int _stopAt;
+    private string? _stopStep;
+    private int _stepsToGo;
     private Phase _phase;
 
     private PostgresProxy(string host, int port, bool countStartup)
@@ -108,6 +111,16 @@ public sealed class PostgresProxy : IAsyncDisposable
             (_stopAt, _phase) = (n, phase);
     }
 
+    /// <summary>
+    /// Stops at the n-th time of a <see cref="RoundTrip.Step"/>: the same place, however the connections of a program that does
+    /// several things at once interleave.
+    /// </summary>
+    public void StopAt(string step, int time, Phase phase)
+    {
+        lock (_lock)
+            (_stopStep, _stepsToGo, _phase) = (step, time, phase);
+    }
+
     /// <summary>Cuts what is connected, counts from zero again and stops nowhere.</summary>
     public void Reset()
     {
@@ -115,7 +128,9 @@ public sealed class PostgresProxy : IAsyncDisposable
         lock (_lock)
         {
             _log.Clear();
+            _previous.Clear();
             _roundTrips = _stopAt = 0;
+            _stopStep = null;
             _reached = NewSignal();
         }
 
@@ -171,7 +186,11 @@ public sealed class PostgresProxy : IAsyncDisposable
         {
             if (_stopAt > 0 && _roundTrips >= _stopAt)
                 return (0, false, false);
-            _log.Add(new RoundTrip(++_roundTrips, connection, sql));
+            var step = sql == "COMMIT" && _previous.TryGetValue(connection, out var previous) ? $"COMMIT of {previous}" : sql;
+            _previous[connection] = sql;
+            _log.Add(new RoundTrip(++_roundTrips, connection, sql, step));
+            if (step == _stopStep && --_stepsToGo == 0)
+                _stopAt = _roundTrips;
             var stops = _roundTrips == _stopAt;
             return (_roundTrips, !(stops && _phase == Phase.Before), !stops);
         }

@@ -1,0 +1,21 @@
+using Xunit;
+
+namespace Jobs.Tests.Crash;
+
+internal static class Scenarios
+{
+    private static readonly Scenario[] All =
+    [
+        AutopaymentScenarios.Mixed, AutopaymentScenarios.Unanswered, MatchingScenarios.Pending, MatchingScenarios.Successful,
+        ExpiryScenarios.Payments, ExpiryScenarios.Subscriptions,
+    ];
+
+    /// <summary>By name, so that a test's name says which scenario it is about.</summary>
+    public static TheoryData<string> Names() => [.. All.Select(scenario => scenario.Name)];
+
+    /// <summary>Those that call Stripe.</summary>
+    public static TheoryData<string> NamesOfCallers() =>
+        [.. All.Where(scenario => scenario != ExpiryScenarios.Subscriptions).Select(scenario => scenario.Name)];
+
+    public static Scenario Find(string name) => All.Single(scenario => scenario.Name == name);
+}
