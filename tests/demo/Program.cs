@@ -12,25 +12,31 @@ Console.CancelKeyPress += (_, e) =>
 };
 
 var clock = Stopwatch.StartNew();
+Stage? stage = null;
 try
 {
     return await RunAsync().WaitAsync(cancel.Token);
 }
 catch (OperationCanceledException) when (cancel.IsCancellationRequested)
 {
-    await Console.Error.WriteLineAsync("demo: stopped; everything it had started is gone");
+    await Console.Error.WriteLineAsync("demo: stopped; what it had started is being removed");
     return 130;
 }
-catch (InvalidOperationException e)
+catch (Exception e)
 {
     await Console.Error.WriteLineAsync($"demo: {e.Message}");
     return 1;
+}
+finally
+{
+    if (stage is not null)
+        await stage.DisposeAsync();
 }
 
 async Task<int> RunAsync()
 {
     Title("A small business, its customers' cards, and one bad morning");
-    await using var stage = await Stage.SetAsync(cancel.Token);
+    stage = await Stage.SetAsync(cancel.Token);
     var checks = new Checks();
     var business = new Business(DateTime.UtcNow);
     var history = new History(business);

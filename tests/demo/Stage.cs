@@ -18,6 +18,7 @@ internal sealed class Stage : IAsyncDisposable
     private const int RequestsPerSecond = 90;
     private readonly Dictionary<string, string?> _environment;
     private readonly string _name;
+    private int _struck;
 
     private Stage(ThrowawayPostgres server, string name, FakeStripeProcess stripe, string password)
     {
@@ -106,7 +107,10 @@ internal sealed class Stage : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _struck, 1) == 1)
+            return;
         await Database.DisposeAsync();
+        await Server.ExecuteAsync(_name, $"DROP ROLE IF EXISTS {Login}");
         await Stripe.DisposeAsync();
         await Server.DisposeAsync();
     }

@@ -3,10 +3,10 @@ using System.Globalization;
 namespace Jobs.Demo;
 
 /// <summary>What the onlooker reads: colour and a moving bar on a terminal, plain lines otherwise.</summary>
-internal sealed class Story
+internal static class Story
 {
-    private const int Width = 108;
-    private const int Indent = 35;
+    private const int Width = 112;
+    private const int Indent = 36;
     private static readonly bool Terminal = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null or "";
 
     public static void Title(string text)
@@ -22,13 +22,20 @@ internal sealed class Story
     /// <summary>One job: when, which, how it ended, and what that means.</summary>
     public static void Job(string time, string job, string text, string how, bool good)
     {
-        var head = $"  {Paint(time, "2")}  {Paint($"{job,-26}", "1")}";
+        var head = $"  {Paint(time, "2")}  {Paint($"{job,-27}", "1")}";
         Write(head, text);
         Console.WriteLine(new string(' ', Indent) + Paint(how, good ? "2;32" : "33"));
     }
 
+    /// <summary>How many of what, one a line, under the job told last.</summary>
+    public static void List(params ReadOnlySpan<(long Count, string What)> items)
+    {
+        foreach (var (count, what) in items)
+            Write(new string(' ', Indent - 2) + Paint($"{Number(count),5}", "1") + "  ", what, Indent + 5);
+    }
+
     public static void Check(bool holds, string label, string text) =>
-        Write($"  {Paint(holds ? "ok  " : "FAIL", holds ? "1;32" : "1;31")}  {label,-25}  ", text);
+        Write($"  {Paint(holds ? "ok  " : "FAIL", holds ? "1;32" : "1;31")}  {label,-26}  ", text);
 
     public static void Plain(string text) => Console.WriteLine(text);
 
@@ -39,11 +46,11 @@ internal sealed class Story
     /// <summary>"1 card", "3 cards".</summary>
     public static string Many(long n, string thing, string? things = null) => $"{Number(n)} {(n == 1 ? thing : things ?? thing + "s")}";
 
-    private static void Write(string head, string text)
+    private static void Write(string head, string text, int indent = Indent)
     {
-        var lines = Wrap(text, Width - Indent);
+        var lines = Wrap(text, Width - indent);
         for (var i = 0; i < lines.Count; i++)
-            Console.WriteLine((i == 0 ? head : new string(' ', Indent)) + lines[i]);
+            Console.WriteLine((i == 0 ? head : new string(' ', indent)) + lines[i]);
     }
 
     private static List<string> Wrap(string text, int width)
@@ -65,7 +72,7 @@ internal sealed class Story
         while (Terminal && !work.IsCompleted)
         {
             var filled = (int)Math.Clamp(await share() * 40, 0, 40);
-            Console.Write($"\r\u001b[K  {what,-31}  [{new string('#', filled)}{new string('.', 40 - filled)}]");
+            Console.Write($"\r\u001b[K  {what,-32}  [{new string('#', filled)}{new string('.', 40 - filled)}]");
             await Task.WhenAny(work, Task.Delay(100));
         }
 
