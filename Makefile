@@ -1,22 +1,36 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-JOBS := $(filter-out Directory.Build.props,$(patsubst %/,%,$(notdir $(patsubst %/,%,$(wildcard jobs/*/))))) migrate
-APP := artifacts/app
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
 
 .PHONY: help demo test bench publish run format
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: publish ## Run every test, against a real PostgreSQL and the fake Stripe
+	@dotnet build tests/jobs-tests -c Release -v quiet
+	@dotnet build tests/fake-stripe -c Release -v quiet
+	@tests/run.sh $(ARGS)
 
 publish: ## Publish every job, exactly as in its image, at artifacts/jobs/<job>/<job>
 	@docker/app/publish.sh
 
-demo: publish ## One bad morning of a small business: every job at work, with a kill and lost answers
-	@dotnet build tests/fake-stripe -c Release --nologo -v quiet
-	@dotnet build tests/demo -c Release --nologo -v quiet
+run: ## Run one job from its sources, reading .env: make run JOB=autopayment ARGS="--dry-run"
+	@test -n "$(JOB)" || { echo 'say which: make run JOB=autopayment ARGS="--dry-run"'; exit 1; }
+	@project=jobs/$(JOB); [ "$(JOB)" != migrate ] || project=migrations; \
+	test -d "$$project" || { echo "there is no job '$(JOB)'; the jobs: migrate $(notdir $(patsubst %/,%,$(wildcard jobs/*/)))"; exit 1; }; \
+	dotnet run --project "$$project" -- $(ARGS)
+
+format: ## Format the sources as CI expects them
+	@dotnet format Jobs.sln
+
+demo: publish ## One bad morning of a small business: every job at work, a kill, lost answers
+	@dotnet build tests/fake-stripe -c Release -v quiet
+	@dotnet build tests/demo -c Release -v quiet
 	@artifacts/bin/demo/release/demo
 
-bench: publish ## Measure the published jobs against their targets (LINES=startup,expire,autopayment)
-	@dotnet build tests/fake-stripe -c Release --nologo -v quiet
-	@dotnet build tests/bench -c Release --nologo -v quiet
-	@artifacts/bin/bench/release/bench $(if $(LINES),--lines $(LINES)) $(BENCH)
+bench: publish ## Measure the published jobs against their targets: make bench LINES=startup,expire
+	@dotnet build tests/fake-stripe -c Release -v quiet
+	@dotnet build tests/bench -c Release -v quiet
+	@artifacts/bin/bench/release/bench $(if $(LINES),--lines $(LINES)) $(ARGS)

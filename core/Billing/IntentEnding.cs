@@ -27,6 +27,7 @@ public sealed class IntentEnding(StripeClient stripe, JobRun run)
 {
     private static readonly PaymentIntentCancelOptions Abandoned = new() { CancellationReason = "abandoned" };
 
+    /// <returns>How it ended; in a dry run, which only looks, how it would.</returns>
     public async Task<(IntentEnd End, PaymentIntent? Intent)> EndAsync(string intentId)
     {
         var intent = await LookAsync(intentId);
@@ -38,6 +39,11 @@ public sealed class IntentEnding(StripeClient stripe, JobRun run)
         if (!IsCancelable(intent.Status))
         {
             return Of(intent);
+        }
+
+        if (run.DryRun)
+        {
+            return (IntentEnd.Canceled, intent);
         }
 
         try

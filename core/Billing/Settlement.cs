@@ -40,6 +40,19 @@ public sealed class Settlement(Db db, JobRun run, Fulfilment fulfilment, Dunning
         _ => await KeepOpenAsync(payment, intent),
     };
 
+    /// <summary>
+    /// What <see cref="SettleAsync"/> would come to, for a dry run. A success is foreseen as fulfilled: whether it would have
+    /// to be parked shows only under lock.
+    /// </summary>
+    public static SettlementOutcome Foresee(Payment payment, PaymentIntent intent) => intent.Status switch
+    {
+        PaymentIntentStatus.Succeeded => SettlementOutcome.Fulfilled,
+        PaymentIntentStatus.Canceled => SettlementOutcome.Canceled,
+        PaymentIntentStatus.RequiresPaymentMethod when intent.LastPaymentError is not null => SettlementOutcome.Declined,
+        PaymentIntentStatus.RequiresAction when payment.IsRenewalAttempt => SettlementOutcome.Declined,
+        _ => SettlementOutcome.StillOpen,
+    };
+
     private static readonly StripeError AuthenticationRequired = new()
     {
         Type = StripeErrorType.CardError,

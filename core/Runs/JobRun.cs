@@ -1,5 +1,5 @@
-using System.Collections.Concurrent;
 using Jobs.Database;
+using Jobs.Stripe;
 using Microsoft.Extensions.Logging;
 
 namespace Jobs.Runs;
@@ -70,7 +70,7 @@ public sealed class JobRun
     public async Task EachAsync<T>(
         IAsyncEnumerable<T> items, Func<T, string> id, Func<T, Task> work, int parallel = 1, long? total = null)
     {
-        var parked = await ParkedAsync();
+        var troubled = await TroubledAsync();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
         Exception? fatal = null;
         long done = 0;
@@ -81,7 +81,7 @@ public sealed class JobRun
                 new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = ending.Token },
                 async (item, _) =>
                 {
-                    if (ending.IsCancellationRequested || parked.ContainsKey(id(item)) || !WithinLimit())
+                    if (ending.IsCancellationRequested || IsParked(troubled, id(item)) || !WithinLimit())
                     {
                         return;
                     }
@@ -90,6 +90,7 @@ public sealed class JobRun
                     {
                         await work(item);
                         Volatile.Write(ref _failuresInARow, 0);
+                        await ForgetFailuresAsync(troubled, id(item));
                     }
                     catch (Exception e) when (!Aborting.IsCancellationRequested && !EndsRun(e))
                     {
@@ -131,7 +132,8 @@ public sealed class JobRun
         Counters.Add("failed");
         Log.LogError(e, "Item {Item} failed: {Reason}", item, e.Message);
         Item(item, "failed", ("error", Failures.Sentence(e)));
-        if (!DryRun)
+        // A provider that is down says nothing about the item.
+        if (!DryRun && e is not StripeException { IsUnavailable: true })
         {
             var failures = await _db.TransactionAsync(
                 tx => tx.SingleAsync<int>(RememberFailure, new { Job = Job.Name, Item = item, Error = Failures.Sentence(e), ParkAfter }),
@@ -161,25 +163,50 @@ public sealed class JobRun
         RETURNING failures
         """;
 
-    /// <summary>Parked items are left alone unless asked for by --only.</summary>
-    private async Task<ConcurrentDictionary<string, bool>> ParkedAsync()
+    /// <summary>
+    /// The items with failures on record, and whether they are parked. Few: what fails for its own reason, not the provider's.
+    /// </summary>
+    private async Task<Dictionary<string, bool>> TroubledAsync()
     {
-        var parked = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
-        if (Options.Only is not null)
-        {
-            return parked;
-        }
-
         var rows = await _db.TransactionAsync(
-            tx => tx.QueryAsync<string>("SELECT item FROM job_item_failures WHERE job = @Job AND parked_at IS NOT NULL", new { Job = Job.Name }),
+            tx => tx.QueryAsync<Troubled>(
+                "SELECT item, parked_at IS NOT NULL AS parked FROM job_item_failures WHERE job = @Job", new { Job = Job.Name }),
             Aborting);
-        rows.ForEach(item => parked[item] = true);
-        if (!parked.IsEmpty)
+        var parked = rows.Count(r => r.Parked);
+        if (parked > 0)
         {
-            Counters.Add("parked", parked.Count);
-            Log.LogWarning("{Parked} items are parked after repeated failure", parked.Count);
+            Log.LogWarning("{Parked} items are parked after repeated failure; see job_item_failures", parked);
         }
 
-        return parked;
+        return rows.ToDictionary(r => r.Item, r => r.Parked, StringComparer.Ordinal);
+    }
+
+    private sealed class Troubled
+    {
+        public string Item { get; init; } = "";
+        public bool Parked { get; init; }
+    }
+
+    /// <summary>Left alone unless asked for by --only.</summary>
+    private bool IsParked(Dictionary<string, bool> troubled, string item)
+    {
+        if (Options.Only is not null || !troubled.GetValueOrDefault(item))
+        {
+            return false;
+        }
+
+        Counters.Add("parked");
+        Item(item, "parked");
+        return true;
+    }
+
+    private async Task ForgetFailuresAsync(Dictionary<string, bool> troubled, string item)
+    {
+        if (!DryRun && troubled.ContainsKey(item))
+        {
+            await _db.TransactionAsync(
+                tx => tx.ExecuteAsync("DELETE FROM job_item_failures WHERE job = @Job AND item = @item", new { Job = Job.Name, item }),
+                Aborting);
+        }
     }
 }

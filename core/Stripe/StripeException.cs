@@ -39,6 +39,9 @@ public sealed class StripeException(string message, Exception? inner = null) : E
     public bool IsRateLimit => !IsLockTimeout
         && (HttpStatus == HttpStatusCode.TooManyRequests || StripeError?.Code == StripeErrorCode.RateLimit);
 
+    /// <summary>Stripe could not be reached or could not answer now; the request itself may be perfectly good.</summary>
+    public bool IsUnavailable => HttpStatus is null || (int)HttpStatus >= 500 || IsRateLimit || IsLockTimeout || MayHaveHappened;
+
     /// <summary>Another request held the object; nothing was carried out by the send that got this answer.</summary>
     public bool IsLockTimeout => StripeError?.Code == StripeErrorCode.LockTimeout;
 

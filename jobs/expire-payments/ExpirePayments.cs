@@ -55,16 +55,12 @@ public sealed class ExpirePayments(
 
     private async Task ExpireAsync(Payment payment)
     {
-        if (run.DryRun)
-        {
-            run.Count("expired", payment.Id, ("provider_payment_id", payment.ProviderPaymentId), ("created_at", payment.CreatedAt));
-            return;
-        }
-
         var intentId = payment.ProviderPaymentId ?? (await search.FindAsync(payment))?.Id;
         var (end, intent) = intentId is null ? (IntentEnd.NotFound, null) : await ending.EndAsync(intentId);
         var outcome = end switch
         {
+            IntentEnd.Succeeded or IntentEnd.Busy when run.DryRun => Settlement.Foresee(payment, intent!),
+            _ when run.DryRun => SettlementOutcome.Canceled,
             IntentEnd.Succeeded or IntentEnd.Busy => await settlement.SettleAsync(payment, intent!),
             IntentEnd.Canceled => await settlement.CloseAsync(payment, intentId, PaymentStatus.Expired, "abandoned"),
             _ => await settlement.CloseAsync(

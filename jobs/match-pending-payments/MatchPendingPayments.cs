@@ -65,16 +65,15 @@ public sealed class MatchPendingPayments(
     private async Task MatchAsync(Payment payment)
     {
         var intent = payment.ProviderPaymentId is { } id ? await intents.LookAsync(id) : await search.FindAsync(payment);
-        if (run.DryRun)
+        var outcome = (intent, run.DryRun) switch
         {
-            run.Count(intent?.Status ?? "unknown", payment.Id, ("provider_payment_id", intent?.Id));
-            return;
-        }
-
-        var outcome = intent is not null ? await settlement.SettleAsync(payment, intent)
-            : await DidNotHappenAsync(payment) ? await settlement.CloseAsync(payment, null, PaymentStatus.Failed, "no_provider_payment")
-            : SettlementOutcome.StillOpen;
-        if (outcome == SettlementOutcome.StillOpen)
+            ({ } found, false) => await settlement.SettleAsync(payment, found),
+            ({ } found, true) => Settlement.Foresee(payment, found),
+            _ when !await DidNotHappenAsync(payment) => SettlementOutcome.StillOpen,
+            (_, true) => SettlementOutcome.Canceled,
+            _ => await settlement.CloseAsync(payment, null, PaymentStatus.Failed, "no_provider_payment"),
+        };
+        if (outcome == SettlementOutcome.StillOpen && !run.DryRun)
         {
             await db.TransactionAsync(tx => tx.ExecuteAsync(Postpone, new { payment.Id, run.Now }), run.Aborting);
         }

@@ -6,8 +6,23 @@ internal static class Currencies
 
     private static readonly Dictionary<string, long> Minimum = new(StringComparer.Ordinal)
     {
-        ["usd"] = 50, ["eur"] = 50, ["chf"] = 50, ["aud"] = 50, ["cad"] = 50, ["brl"] = 50, ["sgd"] = 50, ["nzd"] = 50, ["gbp"] = 30,
-        ["jpy"] = 50, ["dkk"] = 250, ["nok"] = 300, ["sek"] = 300, ["pln"] = 200, ["czk"] = 1500, ["huf"] = 17500, ["ron"] = 200,
+        ["usd"] = 50,
+        ["eur"] = 50,
+        ["chf"] = 50,
+        ["aud"] = 50,
+        ["cad"] = 50,
+        ["brl"] = 50,
+        ["sgd"] = 50,
+        ["nzd"] = 50,
+        ["gbp"] = 30,
+        ["jpy"] = 50,
+        ["dkk"] = 250,
+        ["nok"] = 300,
+        ["sek"] = 300,
+        ["pln"] = 200,
+        ["czk"] = 1500,
+        ["huf"] = 17500,
+        ["ron"] = 200,
     };
 
     /// <summary>At most eight digits, at least about half a dollar, three-decimal currencies end in 0.</summary>

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs all tests of the built test program and ends with the line "N passed, N failed, N skipped".
+# Arguments go to the xunit runner: tests/run.sh -namespace Jobs.Tests.Crash
+set -u
+cd "$(dirname "$0")/.."
+log=artifacts/test-output.txt
+program=artifacts/bin/jobs-tests/release/jobs-tests
+
+status=$( { { "$program" -noColor -reporter verbose "$@" 2>&1; echo $? >&3; } | tee "$log" | grep -v '^    .*\[PASS\]\|\[STARTING\]' >&2; } 3>&1 )
+
+summary=$(grep -E '^ *jobs-tests  Total:' "$log" | tail -n 1)
+count() { echo "$summary" | sed -n "s/.*$1: \([0-9]*\).*/\1/p"; }
+total=$(count Total); failed=$(count Failed); errors=$(count Errors); skipped=$(count Skipped); notrun=$(count 'Not Run')
+if [ -z "${total:-}" ]; then
+    echo "the tests did not run to the end; see $log" >&2
+    exit 1
+fi
+failed=$((failed + errors))
+passed=$((total - failed - ${skipped:-0} - ${notrun:-0}))
+echo "$passed passed, $failed failed, ${skipped:-0} skipped"
+[ "$failed" -eq 0 ] && [ "$status" -eq 0 ] && [ "$passed" -gt 0 ]
