@@ -24,3 +24,13 @@ run: ## Run one job from its sources, reading .env: make run JOB=autopayment ARG
 
 format: ## Format the sources as CI expects them
 	@dotnet format Jobs.sln
+
+demo: publish ## One bad morning of a small business: every job at work, a kill, lost answers
+	@dotnet build tests/fake-stripe -c Release -v quiet
+	@dotnet build tests/demo -c Release -v quiet
+	@artifacts/bin/demo/release/demo
+
+bench: publish ## Measure the published jobs against their targets: make bench LINES=startup,expire
+	@dotnet build tests/fake-stripe -c Release -v quiet
+	@dotnet build tests/bench -c Release -v quiet
+	@artifacts/bin/bench/release/bench $(if $(LINES),--lines $(LINES)) $(ARGS)

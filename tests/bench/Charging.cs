@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Text.Json;
+using Jobs.Tests.Rig;
+
+namespace Jobs.Bench;
+
+/// <summary>autopayment against a provider that answers in 100 ms and allows little more than the job may ask.</summary>
+internal static class Charging
+{
+    private const int LatencyMs = 100;
+    private const double LeastShare = 0.95;
+    private const double MostCpuMs = 2;
+    private const double MostMiB = 128;
+
+    /// <summary>Left out at both ends: filling the pipe and emptying it.</summary>
+    private static readonly TimeSpan Ramp = TimeSpan.FromSeconds(2);
+
+    public static async Task<IReadOnlyList<Result>> MeasureAsync(Ground ground, int due, int seconds, IReadOnlyList<int> rates)
+    {
+        Progress.Say($"autopayment: {due:N0} due subscriptions are made");
+        var full = await ground.Server.CreateDatabaseAsync(ground.Template);
+        await ground.FillAsync(full, Fill(due));
+        await ground.FillAsync(full, "VACUUM ANALYZE");
+        var results = new List<Result>();
+        foreach (var rate in rates)
+        {
+            Progress.Say($"autopayment: {rate} requests a second for {seconds} s");
+            results.AddRange(await AtRateAsync(ground, full, due, rate, seconds));
+        }
+
+        await ground.Server.DropDatabaseAsync(full);
+        return results;
+    }
+
+    private static async Task<IReadOnlyList<Result>> AtRateAsync(Ground ground, string full, int due, int rate, int seconds)
+    {
+        var database = await ground.Server.CreateDatabaseAsync(full);
+        // A tenth above what the job may ask: whoever bursts is refused.
+        await using var stripe = await FakeStripeProcess.StartAsync("--rate", Text((rate * 11 / 10) + 1), "--latency", Text(LatencyMs));
+        await stripe.SeedAsync(new { customers = new[] { new { id = "cus_{n}", payment_methods = new[] { new { id = "pm_{n}" } }, repeat = due } } });
+        var charges = rate * seconds;
+        var run = Measured.Run(
+            JobProcess.Executable("autopayment"), ["--output", "json", "--limit", Text(charges), "--max-charges", Text(charges)],
+            ground.EnvironmentFor(database, stripe.Base, rate)).Succeeding("autopayment");
+        var charged = JsonDocument.Parse(run.Stdout).RootElement.GetProperty("counters").GetProperty("charged").GetInt64();
+        var requests = (await stripe.RequestsAsync()).Recent;
+        var refused = requests.Count(r => r.Status == 429);
+        await ground.Server.DropDatabaseAsync(database);
+
+        var line = string.Create(CultureInfo.InvariantCulture, $"autopayment {rate}/s");
+        return
+        [
+            Result.AtLeast(line, "sustained requests", Sustained(requests), LeastShare * rate, "/s", string.Create(CultureInfo.InvariantCulture, $" ({charged} charges in {run.Wall.TotalSeconds:0.0} s)")),
+            Result.AtMost(line, "refused with 429", refused, 0, ""),
+            Result.AtMost(line, "CPU a charge", run.Cpu.TotalMilliseconds / charged, MostCpuMs, "ms"),
+            Result.AtMost(line, string.Create(CultureInfo.InvariantCulture, $"peak memory, {due:N0} due"), run.PeakMiB, MostMiB, "MiB"),
+        ];
+    }
+
+    private static double Sustained(IReadOnlyList<StripeRequest> requests)
+    {
+        var (from, to) = (requests.Min(r => r.At) + Ramp, requests.Max(r => r.At) - Ramp);
+        return requests.Count(r => r.At >= from && r.At < to) / (to - from).TotalSeconds;
+    }
+
+    private static string Fill(int due) => string.Create(CultureInfo.InvariantCulture,
+        $"""
+        INSERT INTO plans (code, amount_minor) VALUES ('monthly', 1500);
+        INSERT INTO users (email, provider_customer_id, default_payment_method_id)
+        SELECT 'u' || n || '@example.test', 'cus_' || n, 'pm_' || n FROM generate_series(1, {due}) AS n;
+        INSERT INTO subscriptions (user_id, plan_id, status, started_at, ended_at, auto_renew)
+        SELECT n, 1, 'active', now() - interval '32 days', now() - interval '30 hours' + n * interval '1 millisecond', true
+        FROM generate_series(1, {due}) AS n
+        """);
+
+    private static string Text(int n) => n.ToString(CultureInfo.InvariantCulture);
+}

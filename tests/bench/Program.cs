@@ -1,0 +1,60 @@
+using System.Globalization;
+using Jobs.Bench;
+
+// bench [--lines startup,expire,autopayment] [--rows N] [--rounds N] [--due N] [--seconds N]
+// It measures and reports; a missed target is a line of the table, not a failure of the program.
+var options = new Dictionary<string, string>(StringComparer.Ordinal)
+{
+    ["--lines"] = "startup,expire,autopayment",
+    ["--rows"] = "1000000",
+    ["--rounds"] = "3",
+    ["--due"] = "100000",
+    ["--seconds"] = "40",
+};
+for (var i = 0; i < args.Length; i += 2)
+{
+    if (!options.ContainsKey(args[i]) || i + 1 == args.Length)
+    {
+        await Console.Error.WriteLineAsync($"bench: what is {args[i]}? Options, each with a value: {string.Join(' ', options.Keys)}");
+        return 1;
+    }
+
+    options[args[i]] = args[i + 1];
+}
+
+try
+{
+    return await RunAsync(options["--lines"].Split(','));
+}
+catch (InvalidOperationException e)
+{
+    await Console.Error.WriteLineAsync($"bench: {e.Message}");
+    return 1;
+}
+
+async Task<int> RunAsync(string[] lines)
+{
+    await using var ground = await Ground.LayAsync();
+    var results = new List<Result>();
+    foreach (var line in lines)
+    {
+        results.AddRange(line switch
+        {
+            "startup" => await StartUp.MeasureAsync(ground),
+            "expire" => await Expire.MeasureAsync(ground, Number("--rows"), Number("--rounds")),
+            "autopayment" => await Charging.MeasureAsync(ground, Number("--due"), Number("--seconds"), [20, 80]),
+            _ => throw new InvalidOperationException($"there is no line '{line}'; the lines: startup, expire, autopayment"),
+        });
+    }
+
+    var table = Table.Of(results);
+    Console.Write(table);
+    var path = Ground.RepositoryFile("artifacts/bench/results.md");
+    Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+    await File.WriteAllTextAsync(
+        path, $"# Measured\n\n{DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC, {Environment.ProcessorCount} cores, {ground.Server.Description}, durable settings.\n\n{table}");
+    Console.WriteLine($"\n{path}");
+    return 0;
+}
+
+int Number(string option) => int.Parse(options[option], CultureInfo.InvariantCulture);

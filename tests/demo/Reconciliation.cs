@@ -1,0 +1,53 @@
+using System.Globalization;
+using static Jobs.Demo.Story;
+
+namespace Jobs.Demo;
+
+/// <summary>Stripe's ledger, all of it, against what the database says.</summary>
+internal sealed class Reconciliation(Stage stage, Checks checks)
+{
+    public async Task ShowAsync()
+    {
+        var ledger = await stage.Stripe.LedgerAsync();
+        var provider = ledger.Json.GetProperty("total").EnumerateObject().ToDictionary(c => c.Name, c => c.Value.GetInt64(), StringComparer.Ordinal);
+        var booked = await stage.Database.NumbersAsync(
+            "SELECT currency, sum(amount_minor)::bigint FROM payments WHERE provider = 'stripe' AND status = 'succeeded' GROUP BY 1");
+        var parked = await stage.Database.NumbersAsync(
+            "SELECT data ->> 'currency', sum((data ->> 'amount_minor')::bigint)::bigint FROM unmatched_payments WHERE resolved_at IS NULL GROUP BY 1");
+        foreach (var (currency, taken) in provider.OrderBy(c => c.Key, StringComparer.Ordinal))
+        {
+            var here = booked.GetValueOrDefault(currency);
+            var aside = parked.GetValueOrDefault(currency);
+            checks.Show(
+                taken == here + aside, $"every {currency.ToUpperInvariant()} accounted for",
+                $"Stripe took {Money(taken, currency)} = {Money(here, currency)} booked{(aside > 0 ? $" + {Money(aside, currency)} parked" : "")}");
+        }
+
+        var twice = ledger.Json.GetProperty("by_metadata").EnumerateObject().Count(g => g.Value.GetProperty("count").GetInt32() > 1);
+        checks.Show(twice == 0, "charged twice", $"{twice} customers, of {Number(ledger.Count)} charges in Stripe's ledger");
+
+        var gaps = await stage.Database.ScalarAsync<long>(
+            """
+            SELECT count(*) FROM (
+                SELECT right(number, 6)::bigint AS n, row_number() OVER (PARTITION BY left(number, 4) ORDER BY number) AS expected FROM receipts) AS r
+            WHERE n <> expected
+            """);
+        var receipts = await stage.Database.ScalarAsync<long>("SELECT count(*) FROM receipts");
+        var without = await stage.Database.ScalarAsync<long>(
+            "SELECT count(*) FROM payments AS p WHERE status = 'succeeded' AND NOT EXISTS (SELECT FROM receipts AS r WHERE r.payment_id = p.id)");
+        checks.Show(gaps == 0 && without == 0, "receipts", $"{Number(receipts)}, one for each payment, numbered without a gap");
+
+        var mails = await stage.Database.ScalarAsync<long>("SELECT count(*) FROM notifications");
+        var doubled = await stage.Database.ScalarAsync<long>("SELECT count(*) - count(DISTINCT dedupe_key) FROM notifications");
+        checks.Show(doubled == 0, "mails", $"{Number(mails)} in the outbox, none of them twice");
+
+        var refused = (await stage.Stripe.RequestsAsync()).Recent.Count(r => r.Status == 429);
+        checks.Show(refused == 0, "rate limit", $"{refused} of the requests were refused for being too many");
+    }
+
+    public static string Money(long minor, string currency) => currency switch
+    {
+        "jpy" => string.Create(CultureInfo.InvariantCulture, $"{minor:N0} JPY"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{minor / 100m:N2} {currency.ToUpperInvariant()}"),
+    };
+}

@@ -1,0 +1,31 @@
+namespace Jobs.Demo;
+
+/// <summary>All jobs again; afterwards every business row must be, byte for byte, what it was.</summary>
+internal sealed class SecondTime(Stage stage, Checks checks)
+{
+    private static readonly string[] Jobs =
+        ["expire-payments", "autopayment", "match-pending-payments", "match-successful-payments", "expire-subscriptions"];
+
+    public async Task GoAsync()
+    {
+        var before = await stage.Database.FingerprintsAsync();
+        var charges = (await stage.Stripe.LedgerAsync()).Count;
+        var milliseconds = 0L;
+        foreach (var job in Jobs)
+        {
+            var run = await stage.RunAsync(job);
+            milliseconds += run.DurationMs;
+            checks.That(run.ExitCode == 0, $"the second {job} ended with exit code {run.ExitCode}: {run.Error}");
+        }
+
+        var after = await stage.Database.FingerprintsAsync();
+        var changed = before.Where(t => after[t.Key] != t.Value).Select(t => t.Key).ToList();
+        var added = (await stage.Stripe.LedgerAsync()).Count - charges;
+        checks.Show(
+            changed.Count == 0, "same rows",
+            changed.Count == 0
+                ? $"{Jobs.Length} jobs in {milliseconds} ms; {before.Count} tables, every column of every row as before"
+                : $"changed: {string.Join(", ", changed)}");
+        checks.Show(added == 0, "same money", $"{added} new charges at Stripe");
+    }
+}

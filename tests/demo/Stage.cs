@@ -1,0 +1,117 @@
+using System.Text.Json;
+using Jobs.Testing;
+using Jobs.Tests.Rig;
+using Npgsql;
+
+namespace Jobs.Demo;
+
+/// <summary>How a run ended, for the page and the story.</summary>
+internal sealed record Run(string Job, int ExitCode, string Status, long DurationMs, IReadOnlyDictionary<string, long> Counters, string? Error)
+{
+    public long this[string counter] => Counters.GetValueOrDefault(counter);
+}
+
+/// <summary>A throw-away PostgreSQL, the fake provider, and the published jobs between them.</summary>
+internal sealed class Stage : IAsyncDisposable
+{
+    private const string Login = "jobs_demo_login";
+    private const int RequestsPerSecond = 90;
+    private readonly Dictionary<string, string?> _environment;
+    private readonly string _name;
+    private int _struck;
+
+    private Stage(ThrowawayPostgres server, string name, FakeStripeProcess stripe, string password)
+    {
+        (Server, _name, Stripe) = (server, name, stripe);
+        Database = new Database(NpgsqlDataSource.Create(server.ConnectionFor(name)));
+        _environment = new(StringComparer.Ordinal)
+        {
+            ["DATABASE_URL"] = server.UrlFor(name, Login, password),
+            ["STRIPE_SECRET_KEY"] = "sk_test_demo",
+            ["STRIPE_API_BASE"] = stripe.Base.ToString(),
+            ["STRIPE_MAX_REQUESTS_PER_SECOND"] = RequestsPerSecond.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            ["STAFF_EMAIL"] = "staff@example.test",
+            ["PAYMENT_ACTION_URL"] = "https://example.test/pay/{payment_id}",
+            ["JOBS_TRIGGER"] = "demo",
+        };
+    }
+
+    public ThrowawayPostgres Server { get; }
+    public FakeStripeProcess Stripe { get; }
+    public Database Database { get; }
+    public List<Run> Runs { get; } = [];
+
+    public static async Task<Stage> SetAsync(CancellationToken cancel)
+    {
+        var server = await ThrowawayPostgres.StartAsync(cancellationToken: cancel);
+        FakeStripeProcess? stripe = null;
+        try
+        {
+            // The limiter is on, above what the jobs are allowed: one answer of 429 would be a fault of theirs.
+            stripe = await FakeStripeProcess.StartAsync("--rate", "100", "--latency", "60");
+            var name = await server.CreateDatabaseAsync(cancellationToken: cancel);
+            var stage = new Stage(server, name, stripe, Guid.NewGuid().ToString("N"));
+            await stage.MigrateAsync(cancel);
+            return stage;
+        }
+        catch
+        {
+            if (stripe is not null)
+                await stripe.DisposeAsync();
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task MigrateAsync(CancellationToken cancel)
+    {
+        var owner = new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = Server.UrlFor(_name) };
+        using var migrate = JobProcess.Start("migrate", owner, "--output", "json");
+        Keep("migrate", await migrate.EndAsync());
+        await Server.ExecuteAsync(_name, await File.ReadAllTextAsync(RepositoryFile("migrations/grants.sql"), cancel), cancel);
+        var password = new Uri(_environment["DATABASE_URL"]!).UserInfo.Split(':')[1];
+        await Server.ExecuteAsync(_name, $"DROP ROLE IF EXISTS {Login}; CREATE ROLE {Login} LOGIN PASSWORD '{password}' IN ROLE jobs", cancel);
+    }
+
+    public JobProcess Start(string job, params string[] args) => JobProcess.Start(job, _environment, ["--output", "json", .. args]);
+
+    public async Task<Run> RunAsync(string job)
+    {
+        using var process = Start(job);
+        return Keep(job, await process.EndAsync());
+    }
+
+    public Run Keep(string job, JobResult result)
+    {
+        if (result.Stdout.Length == 0)
+            throw new InvalidOperationException($"{job} said nothing: {result}");
+        var json = result.Json;
+        var counters = json.GetProperty("counters").EnumerateObject().ToDictionary(c => c.Name, c => c.Value.GetInt64(), StringComparer.Ordinal);
+        var run = new Run(
+            job, result.ExitCode, json.GetProperty("status").GetString()!, json.GetProperty("duration_ms").GetInt64(), counters,
+            json.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.String ? error.GetString() : null);
+        Runs.Add(run);
+        return run;
+    }
+
+    public static string RepositoryFile(string path)
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Jobs.sln")))
+                return Path.Combine(folder.FullName, path);
+        }
+
+        throw new InvalidOperationException("the demo does not run inside the repository");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _struck, 1) == 1)
+            return;
+        await Database.DisposeAsync();
+        await Server.ExecuteAsync(_name, $"DROP ROLE IF EXISTS {Login}");
+        await Stripe.DisposeAsync();
+        await Server.DisposeAsync();
+    }
+}
