@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Jobs.Database;
 
 namespace Jobs.Runs;
 
@@ -46,7 +47,7 @@ internal sealed class JobCommand
     {
         if (parsed.UnmatchedTokens is [var token, ..])
         {
-            var near = Suggestion.For(token, _options.Select(o => o.Name).Append("--help").Append("--version"));
+            var near = Suggestion.Nearest(token, _options.Select(o => o.Name).Append("--help").Append("--version"));
             throw new OperatorException(near is null
                 ? $"'{token}' is not an option of {_job.Name}; see {_job.Name} --help"
                 : $"'{token}' is not an option of {_job.Name}; did you mean {near}?");

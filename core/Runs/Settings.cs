@@ -1,3 +1,5 @@
+using Jobs.Database;
+
 namespace Jobs.Runs;
 
 /// <summary>
@@ -79,7 +81,7 @@ public sealed class Settings
         }
 
         var near = _values.Keys.Where(k => !KnownNames.Contains(k) && !k.EndsWith("_FILE", StringComparison.Ordinal))
-            .FirstOrDefault(k => Suggestion.For(k, [name]) is not null);
+            .FirstOrDefault(k => Suggestion.Nearest(k, [name]) is not null);
         throw new OperatorException(near is null
             ? $"{name} is not set; set it to {purpose}"
             : $"{name} is not set; {near} is, did you mean {name}?");
