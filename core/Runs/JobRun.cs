@@ -174,7 +174,8 @@ public sealed class JobRun
             tx => tx.QueryAsync<string>("SELECT item FROM job_item_failures WHERE job = @Job AND parked_at IS NOT NULL", new { Job = Job.Name }),
             Aborting);
         rows.ForEach(item => parked[item] = true);
-        if (!parked.IsEmpty)
+        // A job may go through its items in several passes; the parked ones are the same.
+        if (!parked.IsEmpty && Counters["parked"] == 0)
         {
             Counters.Add("parked", parked.Count);
             Log.LogWarning("{Parked} items are parked after repeated failure", parked.Count);
