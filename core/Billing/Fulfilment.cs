@@ -56,7 +56,7 @@ public sealed class Fulfilment(
         var metadata = new PaymentMetadata(intent.Metadata);
         var found = await FindRowAsync(tx, intent, metadata);
         var userId = found?.UserId ?? await FindUserAsync(tx, intent, metadata, billingSubscriptionId);
-        if (userId is null || await LockUserAsync(tx, userId.Value) is not { } user)
+        if (userId is null || await LockUserAsync(tx, userId.Value, intent.CustomerId) is not { } user)
         {
             return await ParkAsync(tx, intent, found?.Id, ParkingReason.UserUnknown);
         }
@@ -157,10 +157,22 @@ public sealed class Fulfilment(
     private sealed class User
     {
         public string? ProviderCustomerId { get; init; }
+
+        /// <summary>The customer that paid is another user's.</summary>
+        public bool PaidByAnother { get; init; }
     }
 
-    private static Task<User?> LockUserAsync(Tx tx, long id) =>
-        tx.SingleOrDefaultAsync<User>("SELECT provider_customer_id FROM users WHERE id = @id FOR NO KEY UPDATE", new { id });
+    private const string LockUser =
+        """
+        SELECT provider_customer_id,
+               EXISTS (SELECT FROM users AS other WHERE other.provider_customer_id = @customerId AND other.id <> users.id) AS paid_by_another
+        FROM users
+        WHERE id = @id
+        FOR NO KEY UPDATE
+        """;
+
+    private static Task<User?> LockUserAsync(Tx tx, long id, string? customerId) =>
+        tx.SingleOrDefaultAsync<User>(LockUser, new { id, customerId });
 
     private static Task<bool> IsBookedAsync(Tx tx, string intentId) =>
         tx.SingleAsync<bool>(
@@ -173,7 +185,7 @@ public sealed class Fulfilment(
 
     private static string? Mismatch(PaymentIntent intent, PaymentMetadata metadata, Payment? row, User user)
     {
-        if (row is not null && metadata.UserId is { } named && named != row.UserId)
+        if (user.PaidByAnother || (row is not null && metadata.UserId is { } named && named != row.UserId))
         {
             return ParkingReason.CustomerMismatch;
         }

@@ -16,6 +16,9 @@ public enum IntentEnd
 
     /// <summary>The provider is at it, or holds an authorization: it cannot be ended now.</summary>
     Busy,
+
+    /// <summary>It can still be paid, and be ended.</summary>
+    Open,
 }
 
 /// <summary>
@@ -27,23 +30,12 @@ public sealed class IntentEnding(StripeClient stripe, JobRun run)
 {
     private static readonly PaymentIntentCancelOptions Abandoned = new() { CancellationReason = "abandoned" };
 
-    /// <returns>How it ended; in a dry run, which only looks, how it would.</returns>
     public async Task<(IntentEnd End, PaymentIntent? Intent)> EndAsync(string intentId)
     {
-        var intent = await LookAsync(intentId);
-        if (intent is null)
+        var (end, intent) = await StateAsync(intentId);
+        if (end != IntentEnd.Open)
         {
-            return (IntentEnd.NotFound, null);
-        }
-
-        if (!IsCancelable(intent.Status))
-        {
-            return Of(intent);
-        }
-
-        if (run.DryRun)
-        {
-            return (IntentEnd.Canceled, intent);
+            return (end, intent);
         }
 
         try
@@ -54,9 +46,16 @@ public sealed class IntentEnding(StripeClient stripe, JobRun run)
         }
         catch (StripeException e) when (e.IsUnexpectedState)
         {
-            return await LookAsync(intentId) is { } now ? Of(now) : (IntentEnd.NotFound, null);
+            (end, intent) = await StateAsync(intentId);
+            return (end == IntentEnd.Open ? IntentEnd.Busy : end, intent);
         }
     }
+
+    /// <summary>Only looks: what a dry run may know, and what is asked when nothing must be ended yet.</summary>
+    public async Task<(IntentEnd End, PaymentIntent? Intent)> StateAsync(string intentId) =>
+        await LookAsync(intentId) is not { } intent ? (IntentEnd.NotFound, null)
+        : IsCancelable(intent.Status) ? (IntentEnd.Open, intent)
+        : Of(intent);
 
     /// <returns>The current state, or null when the provider does not know the id.</returns>
     public async Task<PaymentIntent?> LookAsync(string intentId)

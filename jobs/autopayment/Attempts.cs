@@ -46,6 +46,7 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
         $"""
         SELECT s.id AS subscription_id, s.plan_id, s.ended_at, p.code AS plan, p.amount_minor, p.currency,
                u.provider_customer_id AS customer, method.usable[1] AS method, coalesce(method.awaits, false) AS awaits,
+               EXISTS ({OpenOf}) AS has_open_attempt,
                nextval(pg_get_serial_sequence('payments', 'id')) AS payment_id,
                (SELECT count(*) FROM payments AS a
                 WHERE a.subscription_id = s.id AND a.period_start >= (s.ended_at AT TIME ZONE @Zone)::date)::int AS attempts
@@ -91,6 +92,7 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
         public string? Customer { get; init; }
         public string? Method { get; init; }
         public bool Awaits { get; init; }
+        public bool HasOpenAttempt { get; init; }
         public long PaymentId { get; init; }
         public int Attempts { get; init; }
     }
@@ -124,6 +126,12 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
         if (candidate?.Method is null)
         {
             return new Prepared(null, key, LacksMethod: candidate is { Awaits: false }, AwaitsCustomer: candidate is { Awaits: true });
+        }
+
+        // A method that came up since the subscription was read: the earlier attempt was left payable, the next run ends it.
+        if (candidate.HasOpenAttempt)
+        {
+            return new Prepared(null, key, LacksMethod: false, AwaitsCustomer: true);
         }
 
         var periodStart = zone.Date(policy.IsLapsed(candidate.EndedAt, run.Now) ? run.Now : candidate.EndedAt);

@@ -25,17 +25,19 @@ public sealed class Autopayment(
 
     private async Task ReplayAsync(Payment attempt)
     {
+        if (await attempts.RenewKeyAsync(attempt) is not { } key)
+        {
+            return;
+        }
+
         if (run.DryRun)
         {
             run.Count("replayed", attempt.SubscriptionId!.Value, ("payment_id", attempt.Id));
             return;
         }
 
-        if (await attempts.RenewKeyAsync(attempt) is { } key)
-        {
-            run.Counters.Add("replayed");
-            Count(attempt.SubscriptionId!.Value, await charge.SendAsync(attempt, key));
-        }
+        run.Counters.Add("replayed");
+        Count(attempt.SubscriptionId!.Value, await charge.SendAsync(attempt, key));
     }
 
     private async Task ChargeAsync(DueSubscription subscription)
@@ -48,7 +50,7 @@ public sealed class Autopayment(
             return;
         }
 
-        if (subscription.HasOpenAttempt && !await EndEarlierAttemptsAsync(subscription.Id))
+        if (subscription.HasOpenAttempt && !await EndEarlierAttemptsAsync(subscription))
         {
             return;
         }
@@ -74,22 +76,26 @@ public sealed class Autopayment(
 
     /// <summary>
     /// An earlier attempt may still be paid by its mailed link. Only when nothing can be paid on it any more may there be
-    /// another.
+    /// another; while no other can be made, the link stays good.
     /// </summary>
     /// <returns>False when one succeeded meanwhile, or cannot be ended now.</returns>
-    private async Task<bool> EndEarlierAttemptsAsync(long subscriptionId)
+    private async Task<bool> EndEarlierAttemptsAsync(DueSubscription subscription)
     {
-        foreach (var earlier in await attempts.OpenAsync(subscriptionId))
+        foreach (var earlier in await attempts.OpenAsync(subscription.Id))
         {
-            var (end, intent) = await ending.EndAsync(earlier.ProviderPaymentId!);
+            var (end, intent) = subscription.HasMethod
+                ? await ending.EndAsync(earlier.ProviderPaymentId!)
+                : await ending.StateAsync(earlier.ProviderPaymentId!);
             switch (end)
             {
                 case IntentEnd.Canceled or IntentEnd.NotFound:
                     await settlement.CloseAsync(earlier, earlier.ProviderPaymentId, PaymentStatus.Canceled, "superseded");
                     break;
+                case IntentEnd.Open:
+                    break;
                 default:
                     var outcome = await settlement.SettleAsync(earlier, intent!);
-                    run.Count(outcome == SettlementOutcome.Fulfilled ? "fulfilled" : "waiting", subscriptionId, ("payment_id", earlier.Id));
+                    run.Count(outcome == SettlementOutcome.Fulfilled ? "fulfilled" : "waiting", subscription.Id, ("payment_id", earlier.Id));
                     return false;
             }
         }

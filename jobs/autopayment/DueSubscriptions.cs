@@ -57,8 +57,8 @@ public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone)
         ) AS method ON true
         """;
 
-    // Attempts of a run bear its "now": what this run charged is not charged again in it, however long the outage. One that
-    // never came to a PaymentIntent (a refused key, a detached method) does not count.
+    // What a run books bears its "now": what this run renewed, by a replay or a charge, is not charged again in it, however
+    // long the outage. An attempt that charged nothing is no reason to wait for another day.
     private const string From =
         $"""
         FROM subscriptions AS s
@@ -66,8 +66,7 @@ public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone)
         JOIN users AS u ON u.id = s.user_id
         {Method}
         WHERE {Due}
-          AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.created_at >= @Now
-                          AND a.provider_request IS NOT NULL AND a.provider_payment_id IS NOT NULL)
+          AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.succeeded_at >= @Now)
           AND (@Only::bigint IS NULL OR s.id = @Only)
           AND (@Count = 1 OR s.id % @Count = @Index)
         """;

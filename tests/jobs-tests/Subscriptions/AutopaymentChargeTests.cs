@@ -20,7 +20,7 @@ public sealed class AutopaymentChargeTests(PostgresFixture fixture)
 
         Assert.Equal("pending", attempt.status);
         Assert.Equal(held.IdempotencyKey, (string)attempt.idempotency_key);
-        Assert.Equal(held.Params, (string)attempt.provider_request);
+        Assert.Equal(Fields(held.Params), Fields((string)attempt.provider_request));
         Assert.InRange((DateTime)attempt.sent_at, DateTime.UtcNow.AddMinutes(-1), DateTime.UtcNow.AddMinutes(1));
         Assert.Equal(Morning, (DateTime)attempt.created_at);
         Assert.Equal(1, (int)attempt.attempt);
@@ -50,6 +50,8 @@ public sealed class AutopaymentChargeTests(PostgresFixture fixture)
             ["payment_method"] = "pm_ada",
             ["confirm"] = "true",
             ["off_session"] = "true",
+            ["automatic_payment_methods[enabled]"] = "true",
+            ["automatic_payment_methods[allow_redirects]"] = "never",
             ["metadata[payment_id]"] = Text(attempt.id),
             ["metadata[user_id]"] = Text(attempt.user_id),
             ["metadata[purpose]"] = "subscription",

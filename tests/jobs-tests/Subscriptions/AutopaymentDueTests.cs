@@ -193,8 +193,7 @@ public sealed class AutopaymentDueTests(PostgresFixture fixture)
             .ToDictionary(i => i.GetProperty("id").ToString(), i => i.GetProperty("outcome").GetString(), StringComparer.Ordinal);
         Assert.Equal(new Dictionary<string, string?>(StringComparer.Ordinal) { [Text(charged)] = "charged", [Text(without)] = "no_payment_method" }, items);
         Assert.Equal(before, await world.StateAsync());
-        Assert.Equal(0, await world.ScalarAsync<long>(
-            "SELECT (SELECT count(*) FROM job_runs) + (SELECT count(*) FROM leases) + (SELECT count(*) FROM job_totals) + (SELECT count(*) FROM job_item_failures)"));
+        Assert.Equal(0, await world.RunRowsAsync());
         Assert.Equal(0, await world.PostsAsync());
     }
 }

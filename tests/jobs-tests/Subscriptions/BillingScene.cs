@@ -55,6 +55,17 @@ internal static class BillingScene
 
     public static System.Collections.Specialized.NameValueCollection Form(string body) => HttpUtility.ParseQueryString(body);
 
+    /// <summary>The fields of a form body, sorted and decoded: the fake lists them so.</summary>
+    public static string Fields(string body) =>
+        string.Join('&', body.Split('&').Select(HttpUtility.UrlDecode).Order(StringComparer.Ordinal));
+
+    /// <summary>Rows of the runs themselves; the template's `migrate` left one of its own.</summary>
+    public static Task<long> RunRowsAsync(this JobWorld world) => world.ScalarAsync<long>(
+        """
+        SELECT (SELECT count(*) FROM job_runs WHERE job <> 'migrate') + (SELECT count(*) FROM leases) + (SELECT count(*) FROM job_cursors)
+             + (SELECT count(*) FROM job_totals WHERE job <> 'migrate') + (SELECT count(*) FROM job_item_failures)
+        """);
+
     /// <summary>Another attached payment method of that user's customer.</summary>
     public static Task AddMethodAsync(this JobWorld world, string user, string method, string behaviour = "success") =>
         world.Stripe.SeedAsync(new { payment_methods = new[] { new { id = method, customer = $"cus_{user}", behaviour } } });

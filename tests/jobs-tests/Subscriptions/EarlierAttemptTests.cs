@@ -65,7 +65,11 @@ public sealed class EarlierAttemptTests(PostgresFixture fixture)
     {
         var (world, subscription, intent) = await DeclinedAsync("processing_then_succeed:7200,success");
         await using var _ = world;
-        await world.Stripe.ActAsync(intent, "pay", new { });
+        using (var customer = world.Stripe.Client())
+        using (var form = new FormUrlEncodedContent([new("payment_method", "pm_ada")]))
+        {
+            (await customer.PostAsync($"v1/payment_intents/{intent}/confirm", form)).EnsureSuccessStatusCode();
+        }
 
         Assert.Equal(1, (await world.AutopaymentAsync(Morning.AddDays(1))).Done().Counter("waiting"));
         Assert.Equal(0, (await world.AutopaymentAsync(Morning.AddDays(2))).Done().Counter("charged"));

@@ -223,7 +223,7 @@ public sealed class MatchPendingTests(PostgresFixture fixture)
 
         var dry = (await world.MatchPendingAsync("--dry-run")).Done();
         Assert.Equal(1, dry.Items().GetArrayLength());
-        Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM job_runs"));
+        Assert.Equal(0, await world.RunRowsAsync());
         await world.Stripe.FaultAsync("status_before:500", new { method = "GET" }, shouldRetry: false);
         Assert.Equal(1, (await world.MatchPendingAsync()).Failed().Counter("failed"));
 
