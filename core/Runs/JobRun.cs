@@ -81,8 +81,15 @@ public sealed class JobRun
                 new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = ending.Token },
                 async (item, _) =>
                 {
-                    if (ending.IsCancellationRequested || IsParked(troubled, id(item)) || !WithinLimit())
+                    if (ending.IsCancellationRequested || IsParked(troubled, id(item)))
                     {
+                        return;
+                    }
+
+                    if (!WithinLimit())
+                    {
+                        // What lies beyond the limit need not even be read.
+                        await ending.CancelAsync();
                         return;
                     }
 
