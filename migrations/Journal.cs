@@ -22,7 +22,8 @@ public sealed class Journal
         );
         """;
 
-    private const string Exists = "SELECT to_regclass('schemaversions') IS NOT NULL AND to_regclass('schemaversions_checksums') IS NOT NULL";
+    private const string Exists = "SELECT to_regclass('schemaversions') IS NOT NULL";
+    private const string HasChecksums = "SELECT to_regclass('schemaversions_checksums') IS NOT NULL";
 
     private const string Read =
         """
@@ -32,6 +33,9 @@ public sealed class Journal
         GROUP BY v.scriptname
         ORDER BY v.scriptname
         """;
+
+    private const string ReadOfDbUp =
+        "SELECT scriptname AS name, min(applied) AS applied, NULL AS sha256 FROM schemaversions GROUP BY scriptname ORDER BY scriptname";
 
     private const string Add =
         """
@@ -57,7 +61,8 @@ public sealed class Journal
     public static Task CreateAsync(Tx tx) => tx.ExecuteAsync(Create);
 
     public static async Task<IReadOnlyList<Entry>> ReadAsync(Tx tx) =>
-        await tx.SingleAsync<bool>(Exists) ? await tx.QueryAsync<Entry>(Read) : [];
+        !await tx.SingleAsync<bool>(Exists) ? []
+        : await tx.QueryAsync<Entry>(await tx.SingleAsync<bool>(HasChecksums) ? Read : ReadOfDbUp);
 
     public static Task AddAsync(Tx tx, Script script) => tx.ExecuteAsync(Add, new { script.Name, script.Sha256 });
 }

@@ -15,6 +15,9 @@ public sealed class Migrate(JobRun run, Db db, JobOptions options, Settings sett
     public static readonly JobOption<bool> Status = new(
         "--status", "", "List the scripts and whether they are applied; change nothing.", OptionValue.Flag, false);
 
+    // As one text in PostgreSQL's hands: an error's position is then the script's, and a COMMIT within it is refused.
+    private const string Execute = "DO $$ BEGIN EXECUTE current_setting('jobs.script'); END $$";
+
     private static readonly TimeSpan LongestStatement = TimeSpan.FromMinutes(30);
 
     public async Task RunAsync()
@@ -87,10 +90,11 @@ public sealed class Migrate(JobRun run, Db db, JobOptions options, Settings sett
             {
                 run.Log.LogWarning("{Script} waits for a busy table or another `migrate`", script.Name);
             }
-            catch (PostgresException e) when (!Db.IsPassing(e) && e.SqlState != PostgresErrorCodes.InsufficientPrivilege)
+            catch (PostgresException e) when (!Db.IsPassing(e)
+                && e.SqlState is not (PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.ReadOnlySqlTransaction))
             {
                 throw new OperatorException(
-                    $"the script {script.Name} failed and was rolled back: {e.SqlState} {e.MessageText}{(e.Position > 0 ? $" (line {Line(script.Sql, e.Position)})" : "")}", e);
+                    $"the script {script.Name} failed and was rolled back: {e.SqlState} {e.MessageText}{(e.InternalQuery == script.Sql && e.InternalPosition > 0 ? $" (line {Line(script.Sql, e.InternalPosition)})" : "")}", e);
             }
         }
     }
@@ -105,7 +109,8 @@ public sealed class Migrate(JobRun run, Db db, JobOptions options, Settings sett
             return false;
         }
 
-        await tx.ExecuteAsync(script.Sql);
+        await tx.ExecuteAsync("SELECT set_config('jobs.script', @Sql, true)", new { script.Sql });
+        await tx.ExecuteAsync(Execute);
         await Journal.AddAsync(tx, script);
         return true;
     }

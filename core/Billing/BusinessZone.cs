@@ -28,7 +28,19 @@ public sealed class BusinessZone
         }
     }
 
-    public static BusinessZone From(Settings settings) => new(settings.Optional("JOBS_TIME_ZONE") ?? "Europe/Paris");
+    private const string Default = "Europe/Paris";
+
+    /// <summary>A zone that is named is looked up at once: PostgreSQL would meet a wrong one only with the first row.</summary>
+    public static BusinessZone From(Settings settings)
+    {
+        var zone = new BusinessZone(settings.Optional("JOBS_TIME_ZONE") ?? Default);
+        if (zone.Id != Default)
+        {
+            _ = zone._zone.Value;
+        }
+
+        return zone;
+    }
 
     /// <summary>As PostgreSQL knows it too.</summary>
     public string Id { get; }

@@ -60,7 +60,8 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) 
 
     private async Task<T> OnceAsync<T>(Func<Tx, Task<T>> work, TimeSpan statementTimeout, CancellationToken cancellation)
     {
-        await using var connection = await source.OpenConnectionAsync(cancellation);
+        // A server that accepts and stays silent keeps Npgsql from hearing the cancellation until its own time-out.
+        await using var connection = await source.OpenConnectionAsync(cancellation).AsTask().WaitAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         _answered = true;
         await using (var command = new NpgsqlCommand(ReadOnly ? SetTimeoutsReadOnly : SetTimeouts, connection, transaction))
@@ -83,7 +84,8 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) 
                 or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections
                 or "25P03"
             || p.SqlState.StartsWith("08", StringComparison.Ordinal),
-        NpgsqlException n => n.IsTransient || n.InnerException is IOException or System.Net.Sockets.SocketException or TimeoutException,
+        NpgsqlException n => n.IsTransient || n.InnerException is IOException or System.Net.Sockets.SocketException or TimeoutException
+            || n.InnerException is AggregateException { InnerExceptions: var ofHosts } && ofHosts.Any(IsPassing),
         _ => false,
     };
 

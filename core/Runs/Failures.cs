@@ -11,10 +11,15 @@ internal static class Failures
     /// <returns>True when the sentence says it all, so that a stack trace would only hide it.</returns>
     public static bool IsPlain(Exception e) => e is OperatorException or DatabaseUrlException or NpgsqlException;
 
-    public static string Sentence(Exception e) => e switch
+    /// <returns>One line, whatever line ends were in what it quotes.</returns>
+    public static string Sentence(Exception e) => string.Concat(Describe(e).Select(c => char.IsControl(c) ? ' ' : c));
+
+    private static string Describe(Exception e) => e switch
     {
         DatabaseUrlException => $"DATABASE_URL: {e.Message}",
         PostgresException p => OfServer(p),
+        NpgsqlException n when MissingFile(n) is { } missing =>
+            $"a file that DATABASE_URL names cannot be read ({missing}); check sslrootcert, sslcert and sslkey",
         NpgsqlException { InnerException: AuthenticationException a } =>
             $"the database's TLS certificate was refused ({a.Message}); check sslmode and sslrootcert in DATABASE_URL",
         NpgsqlException n when n.Message.Contains("SSL", StringComparison.Ordinal) =>
@@ -23,10 +28,21 @@ internal static class Failures
             $"the database cannot be reached ({s.Message}); check host and port in DATABASE_URL and that PostgreSQL is running",
         NpgsqlException { InnerException: TimeoutException } or TimeoutException =>
             "the database did not answer in time; check host and port in DATABASE_URL and the server's load",
+        NpgsqlException { InnerException: AggregateException { InnerExceptions: [var ofFirstHost, ..] } } => Describe(ofFirstHost),
         NpgsqlException n => $"the database connection failed: {n.Message}",
         SocketException s => $"the network failed: {s.Message}",
         _ => e.Message,
     };
+
+    private static string? MissingFile(Exception? e)
+    {
+        while (e is not (null or FileNotFoundException or DirectoryNotFoundException))
+        {
+            e = e.InnerException;
+        }
+
+        return e?.Message;
+    }
 
     private static string OfServer(PostgresException p) => p.SqlState switch
     {

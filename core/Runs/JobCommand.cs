@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using Jobs.Database;
 
 namespace Jobs.Runs;
@@ -16,13 +17,16 @@ internal sealed class JobCommand
         _job = job;
         _options = [.. RunOptions.All, .. own];
         _root = new RootCommand(job.Summary) { TreatUnmatchedTokensAsErrors = true };
+        // No [suggest] and the like: what is no option of ours is a mistake.
+        _root.Directives.Clear();
         foreach (var option in _options)
         {
             _root.Options.Add(option.CommandLineOption);
         }
     }
 
-    public ParseResult Parse(string[] args) => _root.Parse(args);
+    // Nor are files named by @ read: their content would end up in an error message.
+    public ParseResult Parse(string[] args) => _root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
     /// <returns>The exit code when --help or --version was asked for, else null.</returns>
     public int? HelpOrVersion(ParseResult parsed)
@@ -45,10 +49,11 @@ internal sealed class JobCommand
     /// <summary>Refuses what the parser did not understand, with the option that was probably meant.</summary>
     public void Check(ParseResult parsed)
     {
-        if (parsed.UnmatchedTokens is [var token, ..])
+        var stray = parsed.Tokens.Where(t => t.Type == TokenType.Directive).Select(t => t.Value).Concat(parsed.UnmatchedTokens);
+        if (stray.FirstOrDefault() is { } token)
         {
-            var near = Suggestion.Nearest(token, _options.Select(o => o.Name).Append("--help").Append("--version"));
-            throw new OperatorException(near is null
+            var near = Suggestion.Nearest(token.Split('=', ':')[0], _options.Select(o => o.Name).Append("--help").Append("--version"));
+            throw new OperatorException(near is null || near == token
                 ? $"'{token}' is not an option of {_job.Name}; see {_job.Name} --help"
                 : $"'{token}' is not an option of {_job.Name}; did you mean {near}?");
         }

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
@@ -29,16 +30,16 @@ public static class JobProgram
         using var stop = new StopSignal();
         var command = new JobCommand(job, options ?? []);
         var parsed = command.Parse(args);
-        if (command.HelpOrVersion(parsed) is { } exit)
-        {
-            return exit;
-        }
-
         var settings = Settings.Load();
         var redaction = new Redaction(settings);
         RunResult? result = null;
         try
         {
+            if (command.HelpOrVersion(parsed) is { } exit)
+            {
+                return exit;
+            }
+
             command.Check(parsed);
             var values = command.Read(parsed, settings);
             var common = ReadCommon(values, settings, job);
@@ -59,7 +60,7 @@ public static class JobProgram
 
             var sentence = redaction.Strike(Failures.Sentence(e));
             await Console.Error.WriteLineAsync($"{job.Name}: {sentence}");
-            result ??= AsksForJson(args, settings) ? new RunResult(job.Name, OutputFormat.Json, items: false) : null;
+            result ??= AsksForJson(parsed, settings) ? new RunResult(job.Name, OutputFormat.Json, items: false) : null;
             result?.Finish(RunStatus.Failed, clock.Elapsed, new Counters(), sentence);
             return 1;
         }
@@ -117,6 +118,11 @@ public static class JobProgram
                 "--as-of is refused in production: receipts are numbered in the order of time, and charges belong to today; use --dry-run to look at another day");
         }
 
+        if (options.AsOf > DateTime.UtcNow && settings.Production && !options.DryRun)
+        {
+            throw new OperatorException("--as-of is in the future, which is refused in production: the run would act on what is not due yet; use --dry-run to look ahead");
+        }
+
         return options;
     }
 
@@ -125,16 +131,26 @@ public static class JobProgram
         var connection = DatabaseUrl.Parse(settings.Required(
             "DATABASE_URL", "the PostgreSQL to work on, such as postgresql://user:password@host:5432/database"));
         connection.ApplicationName ??= job.Name;
+        // Of several hosts that are all down for a moment, each is asked again at every attempt.
+        connection.HostRecheckSeconds = 0;
         var source = new NpgsqlDataSourceBuilder(connection.ConnectionString);
         // The types used are PostgreSQL's own: reading its catalogue at every start would double the time to connect.
         source.ConfigureTypeLoading(types => types.EnableTypeLoading(false));
         return source.Build();
     }
 
-    private static bool AsksForJson(string[] args, Settings settings)
+    /// <summary>For a mistake found before the options could be read.</summary>
+    private static bool AsksForJson(ParseResult parsed, Settings settings)
     {
-        var at = Array.IndexOf(args, "--output");
-        return (at >= 0 && at + 1 < args.Length && args[at + 1] == "json") || args.Contains("--output=json")
-            || (at < 0 && settings.Optional(RunOptions.OutputOption.EnvironmentVariable) == "json");
+        try
+        {
+            return (parsed.GetResult(RunOptions.OutputOption.CommandLineOption)?.Tokens is [var form, ..]
+                ? form.Value
+                : settings.Optional(RunOptions.OutputOption.EnvironmentVariable)) == "json";
+        }
+        catch (OperatorException)
+        {
+            return false;
+        }
     }
 }

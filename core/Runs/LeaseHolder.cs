@@ -19,6 +19,8 @@ internal static class LeaseHolder
             && parts[0] != "?"
             && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
             && parts[2] is not ("" or "?")
+            // Where other users' processes are hidden, not to be seen proves nothing.
+            && StartTime(1) != "?"
             && StartTime(pid) != parts[2];
     }
 

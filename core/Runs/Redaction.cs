@@ -24,15 +24,17 @@ internal sealed partial class Redaction
     private static IEnumerable<string> Parts(string secret)
     {
         yield return secret;
-        if (Password().Match(secret) is { Success: true } match)
+        foreach (Match match in Password().Matches(secret))
         {
             var password = match.Groups["p"].Value.Trim('\'', '"');
             yield return password;
             yield return Uri.UnescapeDataString(password);
+            // Within a URL's query the next parameter follows.
+            yield return Uri.UnescapeDataString(password.Split('&')[0]);
         }
     }
 
-    [GeneratedRegex(@"://[^:/@\s]*:(?<p>[^@\s]+)@|password\s*=\s*(?<p>'[^']*'|""[^""]*""|[^;\s]+)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"://[^:/@\s]*:(?<p>[^@\s]+)@|(password|pwd|psw)\s*=\s*(?<p>'[^']*'|""[^""]*""|[^;\s]+)", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Password();
 
     [GeneratedRegex(@"\b[sr]k_(live|test)_[A-Za-z0-9]{4,}|\bsup_sk_[A-Za-z0-9_]{4,}|\b[3-6]\d{3}(?<gap>[ -]?)\d{4}\k<gap>\d{4}\k<gap>\d{3,7}\b", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -8,26 +8,49 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
 {
     public async Task<int> GoAsync(Func<IJob> job)
     {
-        if (run.Job.Kind != JobKind.Schema && !await BeginAsync())
+        stop.LastWords = () => End(Stopped());
+        try
         {
-            return 0;
+            if (run.Job.Kind != JobKind.Schema && !await BeginAsync())
+            {
+                return ExitCode(RunStatus.Skipped);
+            }
+        }
+        catch (Exception) when (stop.Reason is not null)
+        {
+            return End(Stopped());
         }
 
-        var (status, error) = await WorkAsync(job);
-        status = await RecordAsync(status, error);
+        return End(await RecordAsync(await WorkAsync(job)));
+    }
+
+    private int End((RunStatus, string?) outcome)
+    {
+        var (status, error) = outcome;
         result.Finish(status, clock.Elapsed, run.Counters, error);
         if (status is RunStatus.Failed or RunStatus.Interrupted)
         {
             run.Log.LogError("{Status}: {Error}", RunResult.Text(status), error);
         }
 
-        return status == RunStatus.Succeeded ? 0 : 1;
+        return ExitCode(status);
+    }
+
+    private int ExitCode(RunStatus status)
+    {
+        if (result.Undelivered is { } reason)
+        {
+            run.Log.LogError("The run {Status}, but its result could not be written to stdout: {Reason}", RunResult.Text(status), reason);
+            return 1;
+        }
+
+        return status is RunStatus.Succeeded or RunStatus.Skipped ? 0 : 1;
     }
 
     /// <returns>False when there is nothing to run: paused, or another run is at it.</returns>
     private async Task<bool> BeginAsync()
     {
-        var start = await ledger.BeginAsync(stop.Aborting);
+        var start = await ledger.BeginAsync(stop.Stopping);
         if (!start.Migrated)
         {
             throw new OperatorException("the database lacks migrations of this version; run the job `migrate` first");
@@ -127,11 +150,12 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
         }
     }
 
-    private async Task<RunStatus> RecordAsync(RunStatus status, string? error)
+    private async Task<(RunStatus, string?)> RecordAsync((RunStatus, string?) outcome)
     {
+        var (status, error) = outcome;
         if (run.DryRun)
         {
-            return status;
+            return outcome;
         }
 
         try
@@ -140,17 +164,18 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
             await (run.Job.Kind == JobKind.Schema
                 ? ledger.RecordAsync(status, run.Counters, error, clock.Elapsed, patience.Token)
                 : ledger.FinishAsync(status, run.Counters, error, patience.Token));
-            return status;
+            return outcome;
         }
         catch (Npgsql.PostgresException e) when (run.Job.Kind == JobKind.Schema && e.SqlState == Npgsql.PostgresErrorCodes.UndefinedTable)
         {
             // The scripts have not come as far as the ledger's tables; their own failure is already reported.
-            return status;
+            return outcome;
         }
         catch (Exception e)
         {
-            run.Log.LogError("The end of the run could not be recorded: {Reason}", Failures.Sentence(e));
-            return status == RunStatus.Succeeded ? RunStatus.Failed : status;
+            var reason = $"the end of the run could not be recorded: {redaction.Strike(Failures.Sentence(e))}";
+            run.Log.LogError("{Reason}", reason);
+            return status == RunStatus.Succeeded ? (RunStatus.Failed, reason) : outcome;
         }
     }
 }

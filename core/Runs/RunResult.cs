@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -20,14 +21,19 @@ internal sealed class RunResult(string job, OutputFormat format, bool items) : I
 {
     private readonly Lock _lock = new();
     private readonly Stream _stdout = Console.OpenStandardOutput();
+    private readonly ArrayBufferWriter<byte> _buffer = new();
     private Utf8JsonWriter? _json;
     private bool _inItems;
+    private bool _finished;
 
     public Guid? RunId { get; set; }
     public DateTime? AsOf { get; set; }
     public bool DryRun { get; set; }
     public Shard Shard { get; set; } = Shard.All;
     public DateTime? StartedAt { get; set; }
+
+    /// <summary>Why stdout did not take the result: a full disk, a closed pipe. The work goes on regardless.</summary>
+    public string? Undelivered { get; private set; }
 
     public bool WantsItems => items && format == OutputFormat.Json;
 
@@ -53,14 +59,22 @@ internal sealed class RunResult(string job, OutputFormat format, bool items) : I
             if (json.BytesPending > 16_384)
             {
                 json.Flush();
+                Deliver();
             }
         }
     }
 
+    /// <summary>Says how the run ended; only the first call counts.</summary>
     public void Finish(RunStatus status, TimeSpan duration, Counters counters, string? error)
     {
         lock (_lock)
         {
+            if (_finished)
+            {
+                return;
+            }
+
+            _finished = true;
             if (format == OutputFormat.Json)
             {
                 FinishJson(status, duration, counters, error);
@@ -96,8 +110,8 @@ internal sealed class RunResult(string job, OutputFormat format, bool items) : I
 
         json.WriteEndObject();
         json.Flush();
-        _stdout.Write("\n"u8);
-        _stdout.Flush();
+        _buffer.Write("\n"u8);
+        Deliver();
     }
 
     private void FinishText(RunStatus status, TimeSpan duration, Counters counters, string? error)
@@ -105,15 +119,30 @@ internal sealed class RunResult(string job, OutputFormat format, bool items) : I
         var counts = string.Join(", ", counters.Snapshot().Select(c => string.Create(CultureInfo.InvariantCulture, $"{c.Value} {c.Key.Replace('_', ' ')}")));
         var what = DryRun ? $"{Text(status)} (dry run, nothing written)" : Text(status);
         var line = string.Create(CultureInfo.InvariantCulture, $"{job}: {what} in {duration.TotalSeconds:0.0} s{(counts.Length > 0 ? ": " : "")}{counts}");
-        _stdout.Write(System.Text.Encoding.UTF8.GetBytes(line + (error is null ? "" : $" - {error}") + "\n"));
-        _stdout.Flush();
+        _buffer.Write(System.Text.Encoding.UTF8.GetBytes(line + (error is null ? "" : $" - {error}") + "\n"));
+        Deliver();
+    }
+
+    private void Deliver()
+    {
+        try
+        {
+            _stdout.Write(_buffer.WrittenSpan);
+            _stdout.Flush();
+        }
+        catch (IOException e)
+        {
+            Undelivered ??= e.Message;
+        }
+
+        _buffer.ResetWrittenCount();
     }
 
     private Utf8JsonWriter Begin()
     {
         if (_json is null)
         {
-            _json = new Utf8JsonWriter(_stdout, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+            _json = new Utf8JsonWriter(_buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
             _json.WriteStartObject();
             _json.WriteString("job", job);
             JsonText.Write(_json, "run_id", RunId?.ToString());

@@ -11,6 +11,7 @@ internal sealed class StopSignal : IDisposable
 {
     private static readonly TimeSpan AbortAfter = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan ExitAfter = TimeSpan.FromSeconds(9);
+    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(49);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _aborting = new();
@@ -34,7 +35,11 @@ internal sealed class StopSignal : IDisposable
     public StopReason? Reason { get; private set; }
     public string? Detail { get; private set; }
 
-    public void StopAfter(TimeSpan timeout) => _deadline.Change(timeout, Timeout.InfiniteTimeSpan);
+    /// <summary>Reports the run before the process is ended under it.</summary>
+    public Action? LastWords { get; set; }
+
+    /// <summary>Beyond what a timer can hold (49 days) the deadline is moved there.</summary>
+    public void StopAfter(TimeSpan timeout) => _deadline.Change(timeout < LongestTimer ? timeout : LongestTimer, Timeout.InfiniteTimeSpan);
 
     public void Stop(StopReason reason, string? detail)
     {
@@ -44,9 +49,15 @@ internal sealed class StopSignal : IDisposable
         }
 
         (Reason, Detail) = (reason, detail);
-        _exit = new Timer(_ => Environment.Exit(1), null, ExitAfter, Timeout.InfiniteTimeSpan);
+        _exit = new Timer(_ => Exit(), null, ExitAfter, Timeout.InfiniteTimeSpan);
         _aborting.CancelAfter(AbortAfter);
         _stopping.Cancel();
+    }
+
+    private void Exit()
+    {
+        LastWords?.Invoke();
+        Environment.Exit(1);
     }
 
     private void OnSignal(PosixSignalContext context, string name)
