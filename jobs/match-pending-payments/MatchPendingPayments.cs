@@ -34,10 +34,17 @@ public sealed class MatchPendingPayments(
         LIMIT @Size
         """;
 
+    // Hourly for a day, then daily; and as soon as silence proves that a charge did not happen.
     private const string Postpone =
         """
         UPDATE payments
-        SET next_check_at = @Now::timestamptz + CASE WHEN created_at > @Now::timestamptz - interval '24 hours' THEN interval '1 hour' ELSE interval '24 hours' END
+        SET next_check_at = CASE
+                WHEN provider_payment_id IS NULL AND sent_at + @ProvesAbsence > @Now
+                    THEN least(@Now::timestamptz + ladder.step, sent_at + @ProvesAbsence + interval '1 minute')
+                ELSE @Now::timestamptz + ladder.step
+            END
+        FROM (SELECT CASE WHEN created_at > @Now::timestamptz - interval '24 hours' THEN interval '1 hour' ELSE interval '24 hours' END AS step
+              FROM payments WHERE id = @Id) AS ladder
         WHERE id = @Id AND status IN ('pending', 'processing', 'requires_action')
         """;
 
@@ -75,7 +82,7 @@ public sealed class MatchPendingPayments(
         };
         if (outcome == SettlementOutcome.StillOpen && !run.DryRun)
         {
-            await db.TransactionAsync(tx => tx.ExecuteAsync(Postpone, new { payment.Id, run.Now }), run.Aborting);
+            await db.TransactionAsync(tx => tx.ExecuteAsync(Postpone, new { payment.Id, run.Now, ProvesAbsence }), run.Aborting);
         }
 
         run.Count(

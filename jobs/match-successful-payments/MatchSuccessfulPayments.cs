@@ -40,6 +40,12 @@ public sealed class MatchSuccessfulPayments(
 
     public async Task RunAsync()
     {
+        if (run.Options.Only is not null || !run.Options.Shard.IsAll)
+        {
+            throw new OperatorException(
+                "match-successful-payments follows one cursor through all payments: --only and --shard do not apply; use --limit, or match-pending-payments --only for one payment");
+        }
+
         run.Counters.Add("matched", 0);
         var cursor = await db.TransactionAsync(
             tx => tx.SingleOrDefaultAsync<DateTime?>(ReadCursor, new { Job = run.Job.Name }), run.Aborting) ?? run.Now;
@@ -54,7 +60,7 @@ public sealed class MatchSuccessfulPayments(
         await MatchAsync(ListedAsync(window));
         await MatchAsync(AnnouncedAsync(window));
         await Parking.TellStaffAsync(db, run, settings);
-        if (!run.DryRun && !run.Options.Partial && run.Options.Shard.IsAll
+        if (!run.DryRun && !run.Options.Partial
             && run.Counters["failed"] == 0 && !run.Stopping.IsCancellationRequested)
         {
             await db.TransactionAsync(tx => tx.ExecuteAsync(MoveCursor, new { Job = run.Job.Name, run.Now }), run.Aborting);

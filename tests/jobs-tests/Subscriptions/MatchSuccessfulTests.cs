@@ -167,7 +167,6 @@ public sealed class MatchSuccessfulTests(PostgresFixture fixture)
     [Theory]
     [InlineData("--dry-run", null)]
     [InlineData("--limit", "1")]
-    [InlineData("--only", "1")]
     public async Task A_run_that_handles_not_everything_moves_no_cursor(string option, string? value)
     {
         var (world, user) = await WorldAsync();
@@ -183,6 +182,20 @@ public sealed class MatchSuccessfulTests(PostgresFixture fixture)
             Assert.Equal(before, await world.StateAsync());
             Assert.Equal(0, await world.RunRowsAsync());
         }
+    }
+
+    [Theory]
+    [InlineData("--only", "1")]
+    [InlineData("--shard", "0/2")]
+    public async Task A_slice_of_the_one_cursor_is_refused(string option, string value)
+    {
+        var (world, _) = await WorldAsync();
+        await using var _1 = world;
+
+        var run = await world.RunAsync("match-successful-payments", option, value);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("do not apply", run.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]
