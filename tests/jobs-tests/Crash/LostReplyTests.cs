@@ -6,7 +6,7 @@ namespace Jobs.Tests.Crash;
 /// <summary>The job lives and its question or Stripe's answer is lost on the way.</summary>
 public sealed class LostReplyTests(PostgresFixture fixture)
 {
-    private static readonly string[] Troubles = ["drop_before", "drop_after", "truncated_body", "status_after:500", "delay_after:200"];
+    private static readonly string[] Troubles = ["drop_before", "drop_after", "truncated_body", "status_after:500"];
 
     [Theory]
     [MemberData(nameof(Scenarios.NamesOfCallers), MemberType = typeof(Scenarios))]

@@ -110,7 +110,8 @@ public sealed class StopTests(PostgresFixture fixture)
     [Fact]
     public async Task A_restart_of_the_database_in_mid_run_is_survived()
     {
-        await using var server = await ThrowawayPostgres.StartAsync(new ThrowawayOptions { OwnServer = true }, TestContext.Current.CancellationToken);
+        // Durable: a commit that was answered must outlive the crash, which the faster settings of the other tests do not promise.
+        await using var server = await ThrowawayPostgres.StartAsync(new ThrowawayOptions { OwnServer = true, Durable = true }, TestContext.Current.CancellationToken);
         Assert.SkipUnless(server.Supports(Capability.Restart), server.WhyNot(Capability.Restart) ?? "");
         var database = await server.CreateDatabaseAsync(cancellationToken: TestContext.Current.CancellationToken);
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = server.UrlFor(database) };
