@@ -9,8 +9,8 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: publish ## Run every test, against a real PostgreSQL and the fake Stripe
-	@dotnet build tests/jobs-tests -c Release -v quiet
-	@dotnet build tests/fake-stripe -c Release -v quiet
+	@dotnet build tests/jobs-tests -c Release -v quiet -clp:NoSummary
+	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
 	@tests/run.sh $(ARGS)
 
 publish: ## Publish every job, exactly as in its image, at artifacts/jobs/<job>/<job>
@@ -26,11 +26,11 @@ format: ## Format the sources as CI expects them
 	@dotnet format Jobs.sln
 
 demo: publish ## One bad morning of a small business: every job at work, a kill, lost answers
-	@dotnet build tests/fake-stripe -c Release -v quiet
-	@dotnet build tests/demo -c Release -v quiet
+	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
+	@dotnet build tests/demo -c Release -v quiet -clp:NoSummary
 	@artifacts/bin/demo/release/demo
 
 bench: publish ## Measure the published jobs against their targets: make bench LINES=startup,expire
-	@dotnet build tests/fake-stripe -c Release -v quiet
-	@dotnet build tests/bench -c Release -v quiet
+	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
+	@dotnet build tests/bench -c Release -v quiet -clp:NoSummary
 	@artifacts/bin/bench/release/bench $(if $(LINES),--lines $(LINES)) $(ARGS)

@@ -6,7 +6,11 @@ cd "$(dirname "$0")/.."
 log=artifacts/test-output.txt
 program=artifacts/bin/jobs-tests/release/jobs-tests
 
-status=$( { { "$program" -noColor -reporter verbose "$@" 2>&1; echo $? >&3; } | tee "$log" | grep -v '^    .*\[PASS\]\|\[STARTING\]' >&2; } 3>&1 )
+# On the screen: what failed or was skipped, and every 50 tests how far it is. The log has every test.
+status=$( { { "$program" -noColor -reporter verbose "$@" 2>&1; echo $? >&3; } | tee "$log" | awk '
+    /\[FINISHED\]/ { if (++done % 50 == 0) { print done " tests done"; fflush() } next }
+    /\[STARTING\]|\[PASS\]/ { next }
+    { print; fflush() }' >&2; } 3>&1 )
 
 summary=$(grep -E '^ *jobs-tests  Total:' "$log" | tail -n 1)
 count() { echo "$summary" | sed -n "s/.*$1: \([0-9]*\).*/\1/p"; }
