@@ -41,6 +41,17 @@ public sealed class Payment
         period_start, membership_type, reduced_price, created_at
         """;
 
+    /// <summary>Rows of payments AS p; a customer that the row does not name is the user's (u).</summary>
+    public const string SelectWithCustomer =
+        """
+        SELECT p.id, p.user_id, p.subscription_id, p.order_id, p.membership_id, p.plan_id, p.purpose, p.amount_minor, p.currency,
+               p.status, p.provider, p.provider_payment_id, p.provider_payment_method_id,
+               coalesce(p.provider_customer_id, u.provider_customer_id) AS provider_customer_id, p.idempotency_key,
+               p.provider_request, p.sent_at, p.period_start, p.membership_type, p.reduced_price, p.created_at
+        FROM payments AS p
+        JOIN users AS u ON u.id = p.user_id
+        """;
+
     public static Task<Payment?> FindAsync(Tx tx, long id) =>
         tx.SingleOrDefaultAsync<Payment>($"SELECT {Columns} FROM payments WHERE id = @id", new { id });
 }

@@ -18,13 +18,8 @@ public sealed class ExpirePayments(
     // The user's customer stands in where an application's row names none: its PaymentIntent is found by listing that one.
     // Cash, a check or a transfer has no provider to ask; only people know whether it is still to come.
     private const string Stale =
-        """
-        SELECT p.id, p.user_id, p.subscription_id, p.order_id, p.membership_id, p.plan_id, p.purpose, p.amount_minor, p.currency,
-               p.status, p.provider, p.provider_payment_id, p.provider_payment_method_id,
-               coalesce(p.provider_customer_id, u.provider_customer_id) AS provider_customer_id, p.idempotency_key,
-               p.provider_request, p.sent_at, p.period_start, p.membership_type, p.reduced_price, p.created_at
-        FROM payments AS p
-        JOIN users AS u ON u.id = p.user_id
+        $"""
+        {Payment.SelectWithCustomer}
         WHERE p.status = 'pending' AND p.created_at < @Before AND (p.created_at, p.id) > (@AfterCreated, @AfterId)
           AND p.method IN ('card', 'card_terminal') AND p.provider IS DISTINCT FROM 'sumup'
           AND NOT EXISTS (SELECT FROM payment_queue AS q WHERE q.payment_id = p.id AND q.status IN ('waiting', 'processing', 'unknown'))

@@ -17,13 +17,8 @@ public sealed class MatchPendingPayments(
     private static readonly TimeSpan ProvesAbsence = TimeSpan.FromHours(25);
 
     private const string Due =
-        """
-        SELECT p.id, p.user_id, p.subscription_id, p.order_id, p.membership_id, p.plan_id, p.purpose, p.amount_minor, p.currency,
-               p.status, p.provider, p.provider_payment_id, p.provider_payment_method_id,
-               coalesce(p.provider_customer_id, u.provider_customer_id) AS provider_customer_id, p.idempotency_key,
-               p.provider_request, p.sent_at, p.period_start, p.membership_type, p.reduced_price, p.created_at
-        FROM payments AS p
-        JOIN users AS u ON u.id = p.user_id
+        $"""
+        {Payment.SelectWithCustomer}
         WHERE p.status IN ('pending', 'processing', 'requires_action')
           AND p.method = 'card' AND p.provider IS DISTINCT FROM 'sumup'
           AND (p.created_at > @Now - interval '1 hour' OR p.next_check_at IS NULL OR p.next_check_at <= @Now)
