@@ -1,5 +1,3 @@
-using Jobs.Database;
-
 namespace Jobs.Billing;
 
 /// <summary>A row of `payments`, as the money rules need it.</summary>
@@ -51,9 +49,6 @@ public sealed class Payment
         FROM payments AS p
         JOIN users AS u ON u.id = p.user_id
         """;
-
-    public static Task<Payment?> FindAsync(Tx tx, long id) =>
-        tx.SingleOrDefaultAsync<Payment>($"SELECT {Columns} FROM payments WHERE id = @id", new { id });
 }
 
 public static class PaymentStatus

@@ -36,9 +36,6 @@ public sealed class JobRun
     /// <summary>Cancelled when the item under way must be abandoned: pass it to every wait.</summary>
     public CancellationToken Aborting => _stop.Aborting;
 
-    /// <summary>Why the run stopped early while the work itself went well; the run then counts as failed.</summary>
-    internal string? Complaint { get; private set; }
-
     /// <summary>Lists one item in the result (dry runs, and --items).</summary>
     public void Item(long id, string outcome, params ReadOnlySpan<(string Name, object? Value)> fields) =>
         Item(id.ToString(System.Globalization.CultureInfo.InvariantCulture), outcome, fields);
@@ -55,9 +52,6 @@ public sealed class JobRun
     }
 
     public bool WantsItems => _result.WantsItems;
-
-    /// <summary>The run goes on but ends with exit code 1 for this reason.</summary>
-    public void Complain(string reason) => Complaint ??= reason;
 
     /// <summary>Shows how far a long work is, on a terminal only.</summary>
     public void ShowProgress(long done, long? total = null) => _progress.Show(Job.Name, done, total);

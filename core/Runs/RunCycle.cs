@@ -107,11 +107,6 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
 
     private (RunStatus, string?) Outcome()
     {
-        if (run.Complaint is { } complaint)
-        {
-            return (RunStatus.Failed, redaction.Strike(complaint));
-        }
-
         return run.Counters["failed"] is var failed and > 0
             ? (RunStatus.Failed, $"{failed} items failed; the log names each, the others were done")
             : (RunStatus.Succeeded, null);
