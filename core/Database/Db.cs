@@ -30,22 +30,25 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) 
         TransactionAsync(work, TimeSpan.FromSeconds(30), cancellation);
 
     public Task TransactionAsync(Func<Tx, Task> work, CancellationToken cancellation) =>
-        TransactionAsync<object?>(
-            async tx =>
-            {
-                await work(tx);
-                return null;
-            },
-            cancellation);
+        RepeatAsync(work, TimeSpan.FromSeconds(30), cancellation);
 
     /// <param name="statementTimeout">Longest time of one statement; bulk batches need more than the usual 30 s.</param>
     public async Task<T> TransactionAsync<T>(Func<Tx, Task<T>> work, TimeSpan statementTimeout, CancellationToken cancellation)
+    {
+        Task<T>? done = null;
+        await RepeatAsync(tx => done = work(tx), statementTimeout, cancellation);
+        return await done!;
+    }
+
+    // Not generic, unlike what leads here: generic async methods are compiled anew at every start.
+    private async Task RepeatAsync(Func<Tx, Task> work, TimeSpan statementTimeout, CancellationToken cancellation)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return await OnceAsync(work, statementTimeout, cancellation);
+                await OnceAsync(work, statementTimeout, cancellation);
+                return;
             }
             catch (Exception e) when (attempt < Attempts && !cancellation.IsCancellationRequested && IsPassing(e))
             {
@@ -58,7 +61,7 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) 
         }
     }
 
-    private async Task<T> OnceAsync<T>(Func<Tx, Task<T>> work, TimeSpan statementTimeout, CancellationToken cancellation)
+    private async Task OnceAsync(Func<Tx, Task> work, TimeSpan statementTimeout, CancellationToken cancellation)
     {
         // A server that accepts and stays silent keeps Npgsql from hearing the cancellation until its own time-out.
         await using var connection = await source.OpenConnectionAsync(cancellation).AsTask().WaitAsync(cancellation);
@@ -70,10 +73,9 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) 
             await command.ExecuteNonQueryAsync(cancellation);
         }
 
-        var result = await work(new Tx(connection, transaction, ReadOnly, cancellation));
+        await work(new Tx(connection, transaction, ReadOnly, cancellation));
         // Not cancellable: a commit on its way is better awaited than left in doubt.
         await transaction.CommitAsync(CancellationToken.None);
-        return result;
     }
 
     /// <summary>Bad luck that a repetition may escape, as opposed to an error in data or SQL.</summary>

@@ -24,6 +24,9 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
     public Task<T?> SingleOrDefaultAsync<T>(string sql, object? parameters = null) =>
         connection.QuerySingleOrDefaultAsync<T?>(Command(sql, parameters));
 
+    /// <summary>A bare command of the transaction.</summary>
+    internal NpgsqlCommand Command(string sql) => new(sql, connection, transaction);
+
     private CommandDefinition Command(string sql, object? parameters) =>
         new(sql, parameters, transaction, cancellationToken: Cancellation);
 }

@@ -21,14 +21,21 @@ public static class JobProgram
     /// <param name="options">The job's own, besides those that every job has.</param>
     /// <param name="services">The job's own parts that its constructor asks for.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TJob>(
+    public static Task<int> RunAsync<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TJob>(
         string[] args, JobOption[]? options = null, Action<IServiceCollection>? services = null)
-        where TJob : class, IJob
+        where TJob : class, IJob =>
+        RunAsync(args, options ?? [], all =>
+        {
+            all.AddSingleton<IJob, TJob>();
+            services?.Invoke(all);
+        });
+
+    private static async Task<int> RunAsync(string[] args, JobOption[] options, Action<IServiceCollection> services)
     {
         var clock = Stopwatch.StartNew();
         var job = Catalogue.Find(Assembly.GetEntryAssembly()!.GetName().Name!);
         using var stop = new StopSignal();
-        var command = new JobCommand(job, options ?? []);
+        var command = new JobCommand(job, options);
         var parsed = command.Parse(args);
         var settings = Settings.Load();
         var redaction = new Redaction(settings);
@@ -49,7 +56,7 @@ public static class JobProgram
                 DryRun = common.DryRun,
                 Shard = common.Shard,
             };
-            return await RunAsync<TJob>(job, common, values, settings, redaction, result, stop, clock, services);
+            return await RunAsync(job, common, values, settings, redaction, result, stop, clock, services);
         }
         catch (Exception e)
         {
@@ -70,10 +77,9 @@ public static class JobProgram
         }
     }
 
-    private static async Task<int> RunAsync<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TJob>(
+    private static async Task<int> RunAsync(
         JobDefinition job, RunOptions options, JobOptions values, Settings settings, Redaction redaction, RunResult result,
-        StopSignal stop, Stopwatch clock, Action<IServiceCollection>? services)
-        where TJob : class, IJob
+        StopSignal stop, Stopwatch clock, Action<IServiceCollection> services)
     {
         var runId = Guid.CreateVersion7();
         await using var logger = Logging.Create(job.Name, runId, settings, redaction);
@@ -87,15 +93,14 @@ public static class JobProgram
             .AddSingleton(s => new Db(s.GetRequiredService<NpgsqlDataSource>(), options.DryRun, s.GetRequiredService<ILogger<Db>>()))
             .AddSingleton(s => new JobRun(
                 runId, job, options, result, stop, s.GetRequiredService<Db>(), s.GetRequiredService<ILoggerFactory>().CreateLogger(job.Name)))
-            .AddMoney()
-            .AddSingleton<TJob>();
-        services?.Invoke(builder.Services);
+            .AddMoney();
+        services(builder.Services);
         using var host = builder.Build();
         var run = host.Services.GetRequiredService<JobRun>();
         var ledger = new RunLedger(host.Services.GetRequiredService<Db>(), job, options, runId);
         result.RunId = runId;
         stop.StopAfter(options.Timeout);
-        return await new RunCycle(run, ledger, result, stop, redaction, clock).GoAsync(host.Services.GetRequiredService<TJob>);
+        return await new RunCycle(run, ledger, result, stop, redaction, clock).GoAsync(host.Services.GetRequiredService<IJob>);
     }
 
     private static RunOptions ReadCommon(JobOptions values, Settings settings, JobDefinition job)

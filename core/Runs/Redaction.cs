@@ -5,14 +5,15 @@ namespace Jobs.Runs;
 /// <summary>Strikes secrets out of text: the values this run was given, and whatever looks like a provider key or card number.</summary>
 internal sealed partial class Redaction
 {
-    private readonly string[] _secrets;
+    // Most runs have nothing to say, and then need none of it.
+    private readonly Lazy<string[]> _secrets;
 
-    public Redaction(Settings settings) =>
-        _secrets = [.. settings.SecretValues().SelectMany(Parts).Where(s => s.Length >= 6).Distinct().OrderByDescending(s => s.Length)];
+    public Redaction(Settings settings) => _secrets = new(() =>
+        [.. settings.SecretValues().SelectMany(Parts).Where(s => s.Length >= 6).Distinct().OrderByDescending(s => s.Length)]);
 
     public string Strike(string text)
     {
-        foreach (var secret in _secrets)
+        foreach (var secret in _secrets.Value)
         {
             text = text.Replace(secret, "***", StringComparison.Ordinal);
         }

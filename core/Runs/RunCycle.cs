@@ -6,6 +6,10 @@ namespace Jobs.Runs;
 /// <summary>The life of one run: begin in the ledger, work under a heartbeat, record the end whatever happened.</summary>
 internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock)
 {
+    // A field and not the tasks' result: what async methods of Task, Task<bool> or Task<int> need is compiled ahead of time,
+    // what others need is compiled at every start.
+    private (RunStatus Status, string? Error) _outcome;
+
     public async Task<int> GoAsync(Func<IJob> job)
     {
         stop.LastWords = () => End(Stopped());
@@ -21,7 +25,9 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
             return End(Stopped());
         }
 
-        return End(await RecordAsync(await WorkAsync(job)));
+        await WorkAsync(job);
+        await RecordAsync();
+        return End(_outcome);
     }
 
     private int End((RunStatus, string?) outcome)
@@ -50,7 +56,8 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
     /// <returns>False when there is nothing to run: paused, or another run is at it.</returns>
     private async Task<bool> BeginAsync()
     {
-        var start = await ledger.BeginAsync(stop.Stopping);
+        await ledger.BeginAsync(stop.Stopping);
+        var start = ledger.Start;
         if (!start.Migrated)
         {
             throw new OperatorException("the database lacks migrations of this version; run the job `migrate` first");
@@ -71,32 +78,31 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
         return false;
     }
 
-    private async Task<(RunStatus Status, string? Error)> WorkAsync(Func<IJob> job)
+    private async Task WorkAsync(Func<IJob> job)
     {
         using var timer = new PeriodicTimer(RunLedger.Heartbeat);
         var heartbeat = ledger.TakesLease ? BeatAsync(timer) : Task.CompletedTask;
         try
         {
             await job().RunAsync();
-            return stop.Reason is null ? Outcome() : Stopped();
+            _outcome = stop.Reason is null ? Outcome() : Stopped();
         }
         catch (OperationCanceledException) when (stop.Aborting.IsCancellationRequested)
         {
-            return Stopped();
+            _outcome = Stopped();
+        }
+        catch (Exception) when (stop.Reason is not null && stop.Aborting.IsCancellationRequested)
+        {
+            _outcome = Stopped();
         }
         catch (Exception e)
         {
-            if (stop.Reason is not null && stop.Aborting.IsCancellationRequested)
-            {
-                return Stopped();
-            }
-
             if (!Failures.IsPlain(e))
             {
                 run.Log.LogError(e, "Unexpected failure");
             }
 
-            return (RunStatus.Failed, redaction.Strike(Failures.Sentence(e)));
+            _outcome = (RunStatus.Failed, redaction.Strike(Failures.Sentence(e)));
         }
         finally
         {
@@ -116,7 +122,7 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
     {
         StopReason.TimeOut => (RunStatus.Failed,
             $"stopped after {Duration.Format(run.Options.Timeout)} (--timeout); what was done is kept, the next run goes on"),
-        StopReason.LeaseLost => (RunStatus.Failed, $"stopped: {stop.Detail}"),
+        StopReason.LeaseLost or StopReason.Stalled => (RunStatus.Failed, $"stopped: {stop.Detail}"),
         _ => (RunStatus.Interrupted, $"stopped by {stop.Detail}; what was done is kept, the next run goes on"),
     };
 
@@ -145,32 +151,33 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
         }
     }
 
-    private async Task<(RunStatus, string?)> RecordAsync((RunStatus, string?) outcome)
+    private async Task RecordAsync()
     {
-        var (status, error) = outcome;
         if (run.DryRun)
         {
-            return outcome;
+            return;
         }
 
+        var (status, error) = _outcome;
         try
         {
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(stop.Reason is null ? 10 : 2));
             await (run.Job.Kind == JobKind.Schema
                 ? ledger.RecordAsync(status, run.Counters, error, clock.Elapsed, patience.Token)
                 : ledger.FinishAsync(status, run.Counters, error, patience.Token));
-            return outcome;
         }
         catch (Npgsql.PostgresException e) when (run.Job.Kind == JobKind.Schema && e.SqlState == Npgsql.PostgresErrorCodes.UndefinedTable)
         {
             // The scripts have not come as far as the ledger's tables; their own failure is already reported.
-            return outcome;
         }
         catch (Exception e)
         {
             var reason = $"the end of the run could not be recorded: {redaction.Strike(Failures.Sentence(e))}";
             run.Log.LogError("{Reason}", reason);
-            return status == RunStatus.Succeeded ? (RunStatus.Failed, reason) : outcome;
+            if (status == RunStatus.Succeeded)
+            {
+                _outcome = (RunStatus.Failed, reason);
+            }
         }
     }
 }

@@ -11,13 +11,12 @@ internal sealed class StopSignal : IDisposable
 {
     private static readonly TimeSpan AbortAfter = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan ExitAfter = TimeSpan.FromSeconds(9);
-    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(49);
+    private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _aborting = new();
     private readonly PosixSignalRegistration[] _registrations;
-    private readonly Timer _deadline;
-    private Timer? _exit;
+    private readonly Watchdog _watchdog;
     private int _stopped;
 
     public StopSignal()
@@ -27,7 +26,8 @@ internal sealed class StopSignal : IDisposable
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, c => OnSignal(c, "SIGTERM")),
             PosixSignalRegistration.Create(PosixSignal.SIGINT, c => OnSignal(c, "SIGINT")),
         ];
-        _deadline = new Timer(_ => Stop(StopReason.TimeOut, null));
+        _watchdog = new Watchdog(work => ThreadPool.UnsafeQueueUserWorkItem(_ => work(), null), SignOfLife, Stalled);
+        _watchdog.Start();
     }
 
     public CancellationToken Stopping => _stopping.Token;
@@ -38,8 +38,7 @@ internal sealed class StopSignal : IDisposable
     /// <summary>Reports the run before the process is ended under it.</summary>
     public Action? LastWords { get; set; }
 
-    /// <summary>Beyond what a timer can hold (49 days) the deadline is moved there.</summary>
-    public void StopAfter(TimeSpan timeout) => _deadline.Change(timeout < LongestTimer ? timeout : LongestTimer, Timeout.InfiniteTimeSpan);
+    public void StopAfter(TimeSpan timeout) => _watchdog.At(timeout, () => Stop(StopReason.TimeOut, null));
 
     public void Stop(StopReason reason, string? detail)
     {
@@ -49,9 +48,28 @@ internal sealed class StopSignal : IDisposable
         }
 
         (Reason, Detail) = (reason, detail);
-        _exit = new Timer(_ => Exit(), null, ExitAfter, Timeout.InfiniteTimeSpan);
-        _aborting.CancelAfter(AbortAfter);
-        _stopping.Cancel();
+        _watchdog.At(ExitAfter, Exit);
+        // What waits for the cancellation goes on where it is cancelled: not on the caller's thread.
+        ThreadPool.UnsafeQueueUserWorkItem(_ => Cancel(), null);
+    }
+
+    private void Cancel()
+    {
+        try
+        {
+            _aborting.CancelAfter(AbortAfter);
+            _stopping.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The run ended by itself just now.
+        }
+    }
+
+    private void Stalled()
+    {
+        Stop(StopReason.Stalled, $"for a minute no work was taken up ({ThreadPool.ThreadCount} threads, {ThreadPool.PendingWorkItemCount} items waiting)");
+        Exit();
     }
 
     private void Exit()
@@ -74,8 +92,7 @@ internal sealed class StopSignal : IDisposable
     public void Dispose()
     {
         Array.ForEach(_registrations, r => r.Dispose());
-        _deadline.Dispose();
-        _exit?.Dispose();
+        _watchdog.Dispose();
         _stopping.Dispose();
         _aborting.Dispose();
     }
@@ -86,4 +103,7 @@ internal enum StopReason
     Signal,
     TimeOut,
     LeaseLost,
+
+    /// <summary>The process lives and does nothing: a fault of the runtime, or code that blocks every thread.</summary>
+    Stalled,
 }

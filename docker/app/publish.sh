@@ -23,5 +23,6 @@ for host in jobs/*/*.csproj migrations/*.csproj; do
     mkdir -p "artifacts/jobs/$job"
     ln -s "../../app/$job" "artifacts/jobs/$job/$job"
 done
-rm -f "$app"/*.xml
+# Not for running jobs: tracing by LTTng (looked for at every start), a debugger's half, other garbage collectors.
+rm -f "$app"/*.xml "$app"/libcoreclrtraceptprovider.so "$app"/libmscordbi.so "$app"/libclrgc.so "$app"/libclrgcexp.so
 touch "$stamp"

@@ -72,11 +72,36 @@ public sealed class JobProcess : IDisposable
         }
         catch (OperationCanceledException e)
         {
+            var threads = Threads();
             Kill();
-            throw new TimeoutException($"{_process.StartInfo.FileName} did not end in time\n{await _stdout}\n{await _stderr}", e);
+            throw new TimeoutException($"{_process.StartInfo.FileName} did not end in time\n{await _stdout}\n{await _stderr}\n{threads}", e);
         }
 
         return new JobResult(_process.ExitCode, await _stdout, await _stderr);
+    }
+
+    /// <summary>What each thread is called, its state, and the kernel function and system call it waits in.</summary>
+    private string Threads()
+    {
+        var lines = new List<string>();
+        foreach (var thread in Directory.GetDirectories($"/proc/{_process.Id}/task"))
+        {
+            lines.Add(string.Join(' ', new[] { "comm", "wchan", "syscall", "stat" }.Select(file => Read(Path.Combine(thread, file)))));
+        }
+
+        return string.Join('\n', lines);
+
+        static string Read(string file)
+        {
+            try
+            {
+                return File.ReadAllText(file).Trim();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return "?";
+            }
+        }
     }
 
     /// <summary>SIGKILL.</summary>
