@@ -54,23 +54,17 @@ public sealed class Fulfilment(
     private async Task<FulfilmentOutcome> InTransactionAsync(Tx tx, PaymentIntent intent, long? billingSubscriptionId)
     {
         var metadata = new PaymentMetadata(intent.Metadata);
-        var found = await FindRowAsync(tx, intent, metadata);
-        var userId = found?.UserId ?? await FindUserAsync(tx, intent, metadata, billingSubscriptionId);
-        if (userId is null || await LockUserAsync(tx, userId.Value, intent.CustomerId) is not { } user)
+        var (user, row) = await LockPayerAsync(tx, intent, metadata, billingSubscriptionId);
+        if (user is null)
         {
-            return await ParkAsync(tx, intent, found?.Id, ParkingReason.UserUnknown);
+            return await ParkAsync(tx, intent, null, ParkingReason.UserUnknown);
         }
 
-        // Again, now that nobody else can book for this person.
-        var row = await FindRowAsync(tx, intent, metadata);
-        if (row is { IsTerminal: true } && row.ProviderPaymentId == intent.Id)
+        if (row is { IsTerminal: true })
         {
-            return FulfilmentOutcome.AlreadyFulfilled;
-        }
-
-        if (row is { IsTerminal: true } || (row?.ProviderPaymentId is { } other && other != intent.Id && await IsBookedAsync(tx, other)))
-        {
-            return await ParkAsync(tx, intent, row.Id, ParkingReason.Duplicate);
+            return row.ProviderPaymentId == intent.Id
+                ? FulfilmentOutcome.AlreadyFulfilled
+                : await ParkAsync(tx, intent, row.Id, ParkingReason.Duplicate);
         }
 
         if (Mismatch(intent, metadata, row, user) is { } mismatch)
@@ -84,7 +78,7 @@ public sealed class Fulfilment(
             Intent = intent,
             Metadata = metadata,
             Row = row,
-            UserId = userId.Value,
+            UserId = user.Id,
             Purpose = billingSubscriptionId is not null ? "subscription" : PurposeOf(row, metadata, orderId),
             RecordOnly = billingSubscriptionId is not null,
             SubscriptionId = billingSubscriptionId ?? row?.SubscriptionId ?? metadata.SubscriptionId,
@@ -116,7 +110,7 @@ public sealed class Fulfilment(
             return disagreement;
         }
 
-        await success.BookAsync(tx, run, zone);
+        await success.BookAsync(tx, run, zone, last: true);
         return null;
     }
 
@@ -129,9 +123,8 @@ public sealed class Fulfilment(
                 : "other");
 
     // By the provider's id, else by the row that the metadata names - if its key, when stated, is that row's.
-    private const string FindRow =
-        $"""
-        SELECT {Payment.Columns}
+    private const string OfIntent =
+        """
         FROM payments
         WHERE provider_payment_id = @IntentId
            OR (id = @PaymentId AND (@AttemptKey::text IS NULL OR idempotency_key = @AttemptKey)
@@ -140,44 +133,59 @@ public sealed class Fulfilment(
         LIMIT 1
         """;
 
-    private static Task<Payment?> FindRowAsync(Tx tx, PaymentIntent intent, PaymentMetadata metadata) =>
-        tx.SingleOrDefaultAsync<Payment>(FindRow, new { IntentId = intent.Id, metadata.PaymentId, metadata.AttemptKey });
-
-    private const string FindUser =
-        """
-        SELECT id FROM users
-        WHERE id = coalesce(@UserId, (SELECT user_id FROM subscriptions WHERE id = @BillingSubscriptionId),
-                            (SELECT user_id FROM orders WHERE payment_intent_id = @Id LIMIT 1),
-                            (SELECT id FROM users WHERE provider_customer_id = @CustomerId))
+    private const string Payer =
+        $"""
+        coalesce((SELECT user_id {OfIntent}), @UserId,
+                 (SELECT user_id FROM subscriptions WHERE id = @BillingSubscriptionId),
+                 (SELECT user_id FROM orders WHERE payment_intent_id = @IntentId LIMIT 1),
+                 (SELECT id FROM users WHERE provider_customer_id = @CustomerId))
         """;
 
-    private static Task<long?> FindUserAsync(Tx tx, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId) =>
-        tx.SingleOrDefaultAsync<long?>(FindUser, new { metadata.UserId, BillingSubscriptionId = billingSubscriptionId, intent.Id, intent.CustomerId });
+    // The row is looked for after the lock, when nobody else can book for this person.
+    private const string LockPayer =
+        $"""
+        SELECT id FROM users WHERE id = {Payer} FOR NO KEY UPDATE;
+        SELECT id, provider_customer_id,
+               EXISTS (SELECT FROM users AS other WHERE other.provider_customer_id = @CustomerId AND other.id <> users.id) AS paid_by_another
+        FROM users
+        WHERE id = {Payer};
+        SELECT {Payment.Columns} {OfIntent}
+        """;
 
     private sealed class User
     {
+        public long Id { get; init; }
         public string? ProviderCustomerId { get; init; }
 
         /// <summary>The customer that paid is another user's.</summary>
         public bool PaidByAnother { get; init; }
     }
 
-    private const string LockUser =
-        """
-        SELECT provider_customer_id,
-               EXISTS (SELECT FROM users AS other WHERE other.provider_customer_id = @customerId AND other.id <> users.id) AS paid_by_another
-        FROM users
-        WHERE id = @id
-        FOR NO KEY UPDATE
-        """;
-
-    private static Task<User?> LockUserAsync(Tx tx, long id, string? customerId) =>
-        tx.SingleOrDefaultAsync<User>(LockUser, new { id, customerId });
-
-    private static Task<bool> IsBookedAsync(Tx tx, string intentId) =>
-        tx.SingleAsync<bool>(
-            "SELECT EXISTS (SELECT FROM payments WHERE provider_payment_id = @intentId AND status IN ('succeeded', 'refunded', 'disputed'))",
-            new { intentId });
+    private static async Task<(User? User, Payment? Row)> LockPayerAsync(Tx tx, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId)
+    {
+        while (true)
+        {
+            await using var answers = await tx.QueryMultipleAsync(
+                LockPayer,
+                new
+                {
+                    IntentId = intent.Id,
+                    metadata.PaymentId,
+                    metadata.AttemptKey,
+                    metadata.UserId,
+                    BillingSubscriptionId = billingSubscriptionId,
+                    intent.CustomerId,
+                });
+            var locked = await answers.ReadSingleOrDefaultAsync<long?>();
+            var user = await answers.ReadSingleOrDefaultAsync<User>();
+            var row = await answers.ReadSingleOrDefaultAsync<Payment>();
+            // Nearly always; a row that came up while the lock was waited for may name another payer.
+            if (user?.Id == locked)
+            {
+                return (user, row);
+            }
+        }
+    }
 
     /// <summary>An application may have put its PaymentIntent on the order and nothing in the metadata.</summary>
     private static Task<long?> OrderOfAsync(Tx tx, PaymentIntent intent) =>

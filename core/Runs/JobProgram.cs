@@ -95,7 +95,7 @@ public static class JobProgram
         var ledger = new RunLedger(host.Services.GetRequiredService<Db>(), job, options, runId);
         result.RunId = runId;
         stop.StopAfter(options.Timeout);
-        return await new RunCycle(run, ledger, result, stop, redaction, clock).GoAsync(host.Services.GetRequiredService<TJob>);
+        return await new RunCycle(run, ledger, result, stop, redaction, clock, settings.Production).GoAsync(host.Services.GetRequiredService<TJob>);
     }
 
     private static RunOptions ReadCommon(JobOptions values, Settings settings, JobDefinition job)
@@ -116,11 +116,6 @@ public static class JobProgram
         {
             throw new OperatorException(
                 "--as-of is refused in production: receipts are numbered in the order of time, and charges belong to today; use --dry-run to look at another day");
-        }
-
-        if (options.AsOf > DateTime.UtcNow && settings.Production && !options.DryRun)
-        {
-            throw new OperatorException("--as-of is in the future, which is refused in production: the run would act on what is not due yet; use --dry-run to look ahead");
         }
 
         return options;

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Jobs.Runs;
 
 /// <summary>The life of one run: begin in the ledger, work under a heartbeat, record the end whatever happened.</summary>
-internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock)
+internal sealed class RunCycle(
+    JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock, bool production)
 {
     public async Task<int> GoAsync(Func<IJob> job)
     {
@@ -71,12 +72,22 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
         return false;
     }
 
+    /// <summary>By the database's clock: this machine's may be wrong.</summary>
+    private void RefuseFuture()
+    {
+        if (production && !run.DryRun && run.Now > result.StartedAt)
+        {
+            throw new OperatorException("--as-of is in the future, which is refused in production: the run would act on what is not due yet; use --dry-run to look ahead");
+        }
+    }
+
     private async Task<(RunStatus Status, string? Error)> WorkAsync(Func<IJob> job)
     {
         using var timer = new PeriodicTimer(RunLedger.Heartbeat);
         var heartbeat = ledger.TakesLease ? BeatAsync(timer) : Task.CompletedTask;
         try
         {
+            RefuseFuture();
             await job().RunAsync();
             return stop.Reason is null ? Outcome() : Stopped();
         }
