@@ -47,6 +47,22 @@ public sealed class Fulfilment(
         }
     }
 
+    /// <summary>
+    /// What <see cref="FulfilAsync"/> would come to, for a dry run: whose payment it is and whether the money agrees. What
+    /// else may be wrong with what it pays for shows only when it is granted.
+    /// </summary>
+    public Task<FulfilmentOutcome> ForeseeAsync(PaymentIntent intent, long? billingSubscriptionId = null) =>
+        db.TransactionAsync(
+            async tx =>
+            {
+                var metadata = new PaymentMetadata(intent.Metadata);
+                var (user, row) = await FindPayerAsync(tx, LookAtPayer, intent, metadata, billingSubscriptionId);
+                return IsBooked(intent, row) ? FulfilmentOutcome.AlreadyFulfilled
+                    : Refusal(intent, metadata, row, user) is null ? FulfilmentOutcome.Fulfilled
+                    : FulfilmentOutcome.Parked;
+            },
+            run.Aborting);
+
     /// <summary>Keeps a success that the caller cannot tie to anything; safe to repeat.</summary>
     public Task<FulfilmentOutcome> ParkAsync(PaymentIntent intent, string reason) =>
         db.TransactionAsync(tx => ParkAsync(tx, intent, null, reason), run.Aborting);
@@ -54,22 +70,15 @@ public sealed class Fulfilment(
     private async Task<FulfilmentOutcome> InTransactionAsync(Tx tx, PaymentIntent intent, long? billingSubscriptionId)
     {
         var metadata = new PaymentMetadata(intent.Metadata);
-        var (user, row) = await LockPayerAsync(tx, intent, metadata, billingSubscriptionId);
-        if (user is null)
+        var (user, row) = await FindPayerAsync(tx, LockPayer, intent, metadata, billingSubscriptionId);
+        if (IsBooked(intent, row))
         {
-            return await ParkAsync(tx, intent, null, ParkingReason.UserUnknown);
+            return FulfilmentOutcome.AlreadyFulfilled;
         }
 
-        if (row is { IsTerminal: true })
+        if (Refusal(intent, metadata, row, user) is { } refusal)
         {
-            return row.ProviderPaymentId == intent.Id
-                ? FulfilmentOutcome.AlreadyFulfilled
-                : await ParkAsync(tx, intent, row.Id, ParkingReason.Duplicate);
-        }
-
-        if (Mismatch(intent, metadata, row, user) is { } mismatch)
-        {
-            return await ParkAsync(tx, intent, row?.Id, mismatch);
+            return await ParkAsync(tx, intent, row?.Id, refusal);
         }
 
         var orderId = row?.OrderId ?? metadata.OrderId ?? (row is null ? await OrderOfAsync(tx, intent) : null);
@@ -78,7 +87,7 @@ public sealed class Fulfilment(
             Intent = intent,
             Metadata = metadata,
             Row = row,
-            UserId = user.Id,
+            UserId = user!.Id,
             Purpose = billingSubscriptionId is not null ? "subscription" : PurposeOf(row, metadata, orderId),
             RecordOnly = billingSubscriptionId is not null,
             SubscriptionId = billingSubscriptionId ?? row?.SubscriptionId ?? metadata.SubscriptionId,
@@ -141,10 +150,21 @@ public sealed class Fulfilment(
                  (SELECT id FROM users WHERE provider_customer_id = @CustomerId))
         """;
 
+    private const string LookAtPayer =
+        $"""
+        SELECT id FROM users WHERE id = {Payer};
+        {PayerAndRow}
+        """;
+
     // The row is looked for after the lock, when nobody else can book for this person.
     private const string LockPayer =
         $"""
         SELECT id FROM users WHERE id = {Payer} FOR NO KEY UPDATE;
+        {PayerAndRow}
+        """;
+
+    private const string PayerAndRow =
+        $"""
         SELECT id, provider_customer_id,
                EXISTS (SELECT FROM users AS other WHERE other.provider_customer_id = @CustomerId AND other.id <> users.id) AS paid_by_another
         FROM users
@@ -161,12 +181,13 @@ public sealed class Fulfilment(
         public bool PaidByAnother { get; init; }
     }
 
-    private static async Task<(User? User, Payment? Row)> LockPayerAsync(Tx tx, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId)
+    private static async Task<(User? User, Payment? Row)> FindPayerAsync(
+        Tx tx, string sql, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId)
     {
         while (true)
         {
             await using var answers = await tx.QueryMultipleAsync(
-                LockPayer,
+                sql,
                 new
                 {
                     IntentId = intent.Id,
@@ -191,8 +212,21 @@ public sealed class Fulfilment(
     private static Task<long?> OrderOfAsync(Tx tx, PaymentIntent intent) =>
         tx.SingleOrDefaultAsync<long?>("SELECT id FROM orders WHERE payment_intent_id = @Id LIMIT 1", new { intent.Id });
 
-    private static string? Mismatch(PaymentIntent intent, PaymentMetadata metadata, Payment? row, User user)
+    private static bool IsBooked(PaymentIntent intent, Payment? row) => row is { IsTerminal: true } && row.ProviderPaymentId == intent.Id;
+
+    /// <summary>Why the money cannot be booked for this payer and row; null when nothing speaks against it.</summary>
+    private static string? Refusal(PaymentIntent intent, PaymentMetadata metadata, Payment? row, User? user)
     {
+        if (user is null)
+        {
+            return ParkingReason.UserUnknown;
+        }
+
+        if (row is { IsTerminal: true })
+        {
+            return ParkingReason.Duplicate;
+        }
+
         if (user.PaidByAnother || (row is not null && metadata.UserId is { } named && named != row.UserId))
         {
             return ParkingReason.CustomerMismatch;

@@ -46,6 +46,30 @@ public sealed class UnmatchedPaymentTests(PostgresFixture fixture)
     }
 
     [Fact]
+    public async Task A_dry_run_foretells_what_will_be_parked_for_its_payer_or_its_money()
+    {
+        await using var world = await fixture.WorldAsync();
+        var user = await world.UserAsync("ada");
+        await world.UserAsync("ben");
+        await world.PlanAsync();
+        await world.IntentAsync("pi_good", metadata: new { user_id = Text(user), plan = "monthly" });
+        await world.IntentAsync("pi_nobody", customer: null, method: "pm_card_visa");
+        await world.IntentAsync("pi_other", customer: "cus_ben", method: "pm_ben", metadata: new { user_id = Text(user), plan = "monthly" });
+        var payment = await world.PaymentAsync(user, "pi_less");
+        await world.IntentAsync("pi_less", amount: 999, metadata: new { payment_id = Text(payment) });
+        var before = await world.StateAsync();
+
+        var pending = (await world.MatchPendingAsync("--dry-run")).Done();
+        var dry = (await world.MatchSuccessfulAsync("--dry-run")).Done();
+        Assert.Equal(before, await world.StateAsync());
+        var real = (await world.MatchSuccessfulAsync()).Done();
+
+        Assert.Equal((0, 1), (pending.Counter("matched"), pending.Counter("parked_payments")));
+        Assert.Equal((1, 3), (dry.Counter("matched"), dry.Counter("parked_payments")));
+        Assert.Equal((1, 3), (real.Counter("matched"), real.Counter("parked_payments")));
+    }
+
+    [Fact]
     public async Task Malformed_metadata_does_not_hide_a_customer_and_plan_that_are_known()
     {
         await using var world = await fixture.WorldAsync();
