@@ -113,16 +113,16 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
     }
 
     private Task<RunStart> TryBeginAsync(string? gone, CancellationToken cancellation) =>
-        db.TransactionAsync(tx => tx.SingleAsync<RunStart>(Begin, Parameters(gone)), cancellation);
+        db.TransactionAsync(tx => tx.SingleAndCommitAsync<RunStart>(Begin, Parameters(gone)), cancellation);
 
     /// <returns>False when the lease has passed to another run.</returns>
     public Task<bool> RenewAsync(CancellationToken cancellation) =>
         db.TransactionAsync(
-            async tx => await tx.ExecuteAsync(Renew, new { Lease = _lease, Holder = _holder, LeaseLength }) == 1, cancellation);
+            async tx => await tx.ExecuteAndCommitAsync(Renew, new { Lease = _lease, Holder = _holder, LeaseLength }) == 1, cancellation);
 
     public Task FinishAsync(RunStatus status, Counters counters, string? error, CancellationToken cancellation) =>
         db.TransactionAsync(
-            tx => tx.ExecuteAsync(
+            tx => tx.ExecuteAndCommitAsync(
                 Finish,
                 new { RunId = runId, Status = RunResult.Text(status), Counters = JsonText.Of([.. counters.Snapshot().Select(c => (c.Key, (object?)c.Value))]), Error = error, Lease = _lease, Holder = _holder }),
             cancellation);

@@ -52,11 +52,14 @@ public sealed class UnmatchedPaymentTests(PostgresFixture fixture)
         var user = await world.UserAsync("ada");
         await world.UserAsync("ben");
         await world.PlanAsync();
-        await world.IntentAsync("pi_good", metadata: new { user_id = Text(user), plan = "monthly" });
-        await world.IntentAsync("pi_nobody", customer: null, method: "pm_card_visa");
-        await world.IntentAsync("pi_other", customer: "cus_ben", method: "pm_ben", metadata: new { user_id = Text(user), plan = "monthly" });
+        // Old ones that succeeded today: announced by Events alone, so that a dry run comes upon each once.
+        var created = DateTime.UtcNow.AddDays(-2);
+        var succeeded = DateTime.UtcNow.AddMinutes(-5);
+        await world.IntentAsync("pi_good", metadata: new { user_id = Text(user), plan = "monthly" }, created: created, succeededAt: succeeded);
+        await world.IntentAsync("pi_nobody", customer: null, method: "pm_card_visa", created: created, succeededAt: succeeded);
+        await world.IntentAsync("pi_other", customer: "cus_ben", method: "pm_ben", metadata: new { user_id = Text(user), plan = "monthly" }, created: created, succeededAt: succeeded);
         var payment = await world.PaymentAsync(user, "pi_less");
-        await world.IntentAsync("pi_less", amount: 999, metadata: new { payment_id = Text(payment) });
+        await world.IntentAsync("pi_less", amount: 999, metadata: new { payment_id = Text(payment) }, created: created, succeededAt: succeeded);
         var before = await world.StateAsync();
 
         var pending = (await world.MatchPendingAsync("--dry-run")).Done();
