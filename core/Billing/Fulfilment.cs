@@ -47,6 +47,22 @@ public sealed class Fulfilment(
         }
     }
 
+    /// <summary>
+    /// What <see cref="FulfilAsync"/> would come to, for a dry run: whose payment it is and whether the money agrees. What
+    /// else may be wrong with what it pays for shows only when it is granted.
+    /// </summary>
+    public Task<FulfilmentOutcome> ForeseeAsync(PaymentIntent intent, long? billingSubscriptionId = null) =>
+        db.TransactionAsync(
+            async tx =>
+            {
+                var metadata = new PaymentMetadata(intent.Metadata);
+                var (user, row) = await FindPayerAsync(tx, LookAtPayer, intent, metadata, billingSubscriptionId);
+                return IsBooked(intent, row) ? FulfilmentOutcome.AlreadyFulfilled
+                    : Refusal(intent, metadata, row, user) is null ? FulfilmentOutcome.Fulfilled
+                    : FulfilmentOutcome.Parked;
+            },
+            run.Aborting);
+
     /// <summary>Keeps a success that the caller cannot tie to anything; safe to repeat.</summary>
     public Task<FulfilmentOutcome> ParkAsync(PaymentIntent intent, string reason) =>
         db.TransactionAsync(tx => ParkAsync(tx, intent, null, reason), run.Aborting);
@@ -54,28 +70,15 @@ public sealed class Fulfilment(
     private async Task<FulfilmentOutcome> InTransactionAsync(Tx tx, PaymentIntent intent, long? billingSubscriptionId)
     {
         var metadata = new PaymentMetadata(intent.Metadata);
-        var found = await FindRowAsync(tx, intent, metadata);
-        var userId = found?.UserId ?? await FindUserAsync(tx, intent, metadata, billingSubscriptionId);
-        if (userId is null || await LockUserAsync(tx, userId.Value, intent.CustomerId) is not { } user)
-        {
-            return await ParkAsync(tx, intent, found?.Id, ParkingReason.UserUnknown);
-        }
-
-        // Again, now that nobody else can book for this person.
-        var row = await FindRowAsync(tx, intent, metadata);
-        if (row is { IsTerminal: true } && row.ProviderPaymentId == intent.Id)
+        var (user, row) = await FindPayerAsync(tx, LockPayer, intent, metadata, billingSubscriptionId);
+        if (IsBooked(intent, row))
         {
             return FulfilmentOutcome.AlreadyFulfilled;
         }
 
-        if (row is { IsTerminal: true } || (row?.ProviderPaymentId is { } other && other != intent.Id && await IsBookedAsync(tx, other)))
+        if (Refusal(intent, metadata, row, user) is { } refusal)
         {
-            return await ParkAsync(tx, intent, row.Id, ParkingReason.Duplicate);
-        }
-
-        if (Mismatch(intent, metadata, row, user) is { } mismatch)
-        {
-            return await ParkAsync(tx, intent, row?.Id, mismatch);
+            return await ParkAsync(tx, intent, row?.Id, refusal);
         }
 
         var orderId = row?.OrderId ?? metadata.OrderId ?? (row is null ? await OrderOfAsync(tx, intent) : null);
@@ -84,7 +87,7 @@ public sealed class Fulfilment(
             Intent = intent,
             Metadata = metadata,
             Row = row,
-            UserId = userId.Value,
+            UserId = user!.Id,
             Purpose = billingSubscriptionId is not null ? "subscription" : PurposeOf(row, metadata, orderId),
             RecordOnly = billingSubscriptionId is not null,
             SubscriptionId = billingSubscriptionId ?? row?.SubscriptionId ?? metadata.SubscriptionId,
@@ -116,7 +119,7 @@ public sealed class Fulfilment(
             return disagreement;
         }
 
-        await success.BookAsync(tx, run, zone);
+        await success.BookAsync(tx, run, zone, last: true);
         return null;
     }
 
@@ -129,9 +132,8 @@ public sealed class Fulfilment(
                 : "other");
 
     // By the provider's id, else by the row that the metadata names - if its key, when stated, is that row's.
-    private const string FindRow =
-        $"""
-        SELECT {Payment.Columns}
+    private const string OfIntent =
+        """
         FROM payments
         WHERE provider_payment_id = @IntentId
            OR (id = @PaymentId AND (@AttemptKey::text IS NULL OR idempotency_key = @AttemptKey)
@@ -140,51 +142,91 @@ public sealed class Fulfilment(
         LIMIT 1
         """;
 
-    private static Task<Payment?> FindRowAsync(Tx tx, PaymentIntent intent, PaymentMetadata metadata) =>
-        tx.SingleOrDefaultAsync<Payment>(FindRow, new { IntentId = intent.Id, metadata.PaymentId, metadata.AttemptKey });
-
-    private const string FindUser =
-        """
-        SELECT id FROM users
-        WHERE id = coalesce(@UserId, (SELECT user_id FROM subscriptions WHERE id = @BillingSubscriptionId),
-                            (SELECT user_id FROM orders WHERE payment_intent_id = @Id LIMIT 1),
-                            (SELECT id FROM users WHERE provider_customer_id = @CustomerId))
+    private const string Payer =
+        $"""
+        coalesce((SELECT user_id {OfIntent}), @UserId,
+                 (SELECT user_id FROM subscriptions WHERE id = @BillingSubscriptionId),
+                 (SELECT user_id FROM orders WHERE payment_intent_id = @IntentId LIMIT 1),
+                 (SELECT id FROM users WHERE provider_customer_id = @CustomerId))
         """;
 
-    private static Task<long?> FindUserAsync(Tx tx, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId) =>
-        tx.SingleOrDefaultAsync<long?>(FindUser, new { metadata.UserId, BillingSubscriptionId = billingSubscriptionId, intent.Id, intent.CustomerId });
+    private const string LookAtPayer =
+        $"""
+        SELECT id FROM users WHERE id = {Payer};
+        {PayerAndRow}
+        """;
+
+    // The row is looked for after the lock, when nobody else can book for this person.
+    private const string LockPayer =
+        $"""
+        SELECT id FROM users WHERE id = {Payer} FOR NO KEY UPDATE;
+        {PayerAndRow}
+        """;
+
+    private const string PayerAndRow =
+        $"""
+        SELECT id, provider_customer_id,
+               EXISTS (SELECT FROM users AS other WHERE other.provider_customer_id = @CustomerId AND other.id <> users.id) AS paid_by_another
+        FROM users
+        WHERE id = {Payer};
+        SELECT {Payment.Columns} {OfIntent}
+        """;
 
     private sealed class User
     {
+        public long Id { get; init; }
         public string? ProviderCustomerId { get; init; }
 
         /// <summary>The customer that paid is another user's.</summary>
         public bool PaidByAnother { get; init; }
     }
 
-    private const string LockUser =
-        """
-        SELECT provider_customer_id,
-               EXISTS (SELECT FROM users AS other WHERE other.provider_customer_id = @customerId AND other.id <> users.id) AS paid_by_another
-        FROM users
-        WHERE id = @id
-        FOR NO KEY UPDATE
-        """;
-
-    private static Task<User?> LockUserAsync(Tx tx, long id, string? customerId) =>
-        tx.SingleOrDefaultAsync<User>(LockUser, new { id, customerId });
-
-    private static Task<bool> IsBookedAsync(Tx tx, string intentId) =>
-        tx.SingleAsync<bool>(
-            "SELECT EXISTS (SELECT FROM payments WHERE provider_payment_id = @intentId AND status IN ('succeeded', 'refunded', 'disputed'))",
-            new { intentId });
+    private static async Task<(User? User, Payment? Row)> FindPayerAsync(
+        Tx tx, string sql, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId)
+    {
+        while (true)
+        {
+            await using var answers = await tx.QueryMultipleAsync(
+                sql,
+                new
+                {
+                    IntentId = intent.Id,
+                    metadata.PaymentId,
+                    metadata.AttemptKey,
+                    metadata.UserId,
+                    BillingSubscriptionId = billingSubscriptionId,
+                    intent.CustomerId,
+                });
+            var locked = await answers.ReadSingleOrDefaultAsync<long?>();
+            var user = await answers.ReadSingleOrDefaultAsync<User>();
+            var row = await answers.ReadSingleOrDefaultAsync<Payment>();
+            // Nearly always; a row that came up while the lock was waited for may name another payer.
+            if (user?.Id == locked)
+            {
+                return (user, row);
+            }
+        }
+    }
 
     /// <summary>An application may have put its PaymentIntent on the order and nothing in the metadata.</summary>
     private static Task<long?> OrderOfAsync(Tx tx, PaymentIntent intent) =>
         tx.SingleOrDefaultAsync<long?>("SELECT id FROM orders WHERE payment_intent_id = @Id LIMIT 1", new { intent.Id });
 
-    private static string? Mismatch(PaymentIntent intent, PaymentMetadata metadata, Payment? row, User user)
+    private static bool IsBooked(PaymentIntent intent, Payment? row) => row is { IsTerminal: true } && row.ProviderPaymentId == intent.Id;
+
+    /// <summary>Why the money cannot be booked for this payer and row; null when nothing speaks against it.</summary>
+    private static string? Refusal(PaymentIntent intent, PaymentMetadata metadata, Payment? row, User? user)
     {
+        if (user is null)
+        {
+            return ParkingReason.UserUnknown;
+        }
+
+        if (row is { IsTerminal: true })
+        {
+            return ParkingReason.Duplicate;
+        }
+
         if (user.PaidByAnother || (row is not null && metadata.UserId is { } named && named != row.UserId))
         {
             return ParkingReason.CustomerMismatch;

@@ -22,15 +22,16 @@ public static class ParkingReason
 /// <summary>Money that arrived and cannot be booked: kept in `unmatched_payments`, told to staff once, never dropped.</summary>
 public static class Parking
 {
-    // A payment in flight that is parked leaves the flight, so that it blocks no later period for ever; what is unsettled
-    // for its own period is held back through the parked row itself.
+    // A payment in flight that is parked leaves the flight, so that it blocks no later period for ever, also when it was tied
+    // to the money only after that was parked; what is unsettled for its own period is held back through the parked row itself.
     private const string Park =
         """
         WITH parked AS (
-            INSERT INTO unmatched_payments (provider_payment_id, payment_id, reason, data, created_at)
+            INSERT INTO unmatched_payments AS u (provider_payment_id, payment_id, reason, data, created_at)
             VALUES (@IntentId, @PaymentId, @Reason, @Data::jsonb, @Now)
-            ON CONFLICT (provider_payment_id) DO NOTHING
-            RETURNING id
+            ON CONFLICT (provider_payment_id) DO UPDATE SET payment_id = excluded.payment_id
+            WHERE u.payment_id IS NULL AND excluded.payment_id IS NOT NULL
+            RETURNING xmax = 0 AS is_new
         ),
         landed AS (
             UPDATE payments
@@ -39,14 +40,14 @@ public static class Parking
                 provider_ended_at = @Now
             WHERE id = @PaymentId AND status IN ('pending', 'processing', 'requires_action', 'failed', 'canceled', 'expired')
               AND coalesce(provider_payment_id, @IntentId) = @IntentId
-              AND EXISTS (SELECT FROM parked)
+              AND (status IN ('pending', 'processing', 'requires_action') OR EXISTS (SELECT FROM parked))
             RETURNING id
         ),
         audit AS (
             INSERT INTO audit_logs (actor, action, subject_type, subject_id, run_id, data)
             SELECT @Actor, 'payment.parked', 'payment', landed.id, @RunId, @Data::jsonb FROM landed
         )
-        SELECT count(*)::int FROM parked
+        SELECT count(*)::int FROM parked WHERE is_new
         """;
 
     /// <returns>True when parked now; false when it was parked before.</returns>

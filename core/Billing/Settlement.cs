@@ -25,12 +25,7 @@ public sealed class Settlement(Db db, JobRun run, Fulfilment fulfilment, Dunning
 {
     public async Task<SettlementOutcome> SettleAsync(Payment payment, PaymentIntent intent) => intent.Status switch
     {
-        PaymentIntentStatus.Succeeded => await fulfilment.FulfilAsync(intent) switch
-        {
-            FulfilmentOutcome.Fulfilled => SettlementOutcome.Fulfilled,
-            FulfilmentOutcome.AlreadyFulfilled => SettlementOutcome.AlreadyFulfilled,
-            _ => SettlementOutcome.Parked,
-        },
+        PaymentIntentStatus.Succeeded => Of(await fulfilment.FulfilAsync(intent)),
         PaymentIntentStatus.Canceled => await CancelAsync(payment, intent),
         PaymentIntentStatus.RequiresPaymentMethod when intent.LastPaymentError is { } error =>
             await DeclineAsync(payment, intent, error),
@@ -41,16 +36,23 @@ public sealed class Settlement(Db db, JobRun run, Fulfilment fulfilment, Dunning
     };
 
     /// <summary>
-    /// What <see cref="SettleAsync"/> would come to, for a dry run. A success is foreseen as fulfilled: whether it would have
-    /// to be parked shows only under lock.
+    /// What <see cref="SettleAsync"/> would come to, for a dry run; a success as far as <see cref="Fulfilment.ForeseeAsync"/>
+    /// can tell.
     /// </summary>
-    public static SettlementOutcome Foresee(Payment payment, PaymentIntent intent) => intent.Status switch
+    public async Task<SettlementOutcome> ForeseeAsync(Payment payment, PaymentIntent intent) => intent.Status switch
     {
-        PaymentIntentStatus.Succeeded => SettlementOutcome.Fulfilled,
+        PaymentIntentStatus.Succeeded => Of(await fulfilment.ForeseeAsync(intent)),
         PaymentIntentStatus.Canceled => SettlementOutcome.Canceled,
         PaymentIntentStatus.RequiresPaymentMethod when intent.LastPaymentError is not null => SettlementOutcome.Declined,
         PaymentIntentStatus.RequiresAction when payment.IsRenewalAttempt => SettlementOutcome.Declined,
         _ => SettlementOutcome.StillOpen,
+    };
+
+    private static SettlementOutcome Of(FulfilmentOutcome outcome) => outcome switch
+    {
+        FulfilmentOutcome.Fulfilled => SettlementOutcome.Fulfilled,
+        FulfilmentOutcome.AlreadyFulfilled => SettlementOutcome.AlreadyFulfilled,
+        _ => SettlementOutcome.Parked,
     };
 
     private static readonly StripeError AuthenticationRequired = new()

@@ -55,7 +55,8 @@ public static class StripeAccount
     private static Uri Base(Settings settings)
     {
         var text = settings.Optional("STRIPE_API_BASE") ?? "https://api.stripe.com";
-        return Uri.TryCreate(text.TrimEnd('/'), UriKind.Absolute, out var uri) && uri.Scheme is "https" or "http"
+        return Uri.TryCreate(text.TrimEnd('/'), UriKind.Absolute, out var uri)
+            && uri is { Scheme: "https" or "http", PathAndQuery: "/", Fragment: "", UserInfo: "" }
             ? uri
             : throw new OperatorException($"STRIPE_API_BASE must be a URL such as https://api.stripe.com (without /v1), not '{text}'");
     }

@@ -14,7 +14,6 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
         public string Status { get; init; } = "";
         public DateTime? EndedAt { get; init; }
         public int? AnchorDay { get; init; }
-        public string? ProviderSubscriptionId { get; init; }
     }
 
     private sealed class Plan
@@ -28,12 +27,10 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
         public Interval Interval => new(IntervalUnit, IntervalCount);
     }
 
-    private readonly record struct Period(DateTime Start, DateTime End, int AnchorDay);
-
     /// <returns>Null when granted, else the parking reason and nothing written.</returns>
     internal async Task<string?> GrantAsync(Tx tx, Success success)
     {
-        var subscription = await FindAsync(tx, success);
+        var (subscription, plan, paid) = await FindAsync(tx, success);
         if (success.SubscriptionId is not null && (subscription is null || subscription.UserId != success.UserId))
         {
             return subscription is null ? ParkingReason.SubscriptionUnknown : ParkingReason.CustomerMismatch;
@@ -42,11 +39,10 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
         if (success.RecordOnly)
         {
             success.PlanId ??= subscription!.PlanId;
-            await success.BookAsync(tx, run, zone);
+            await success.BookAsync(tx, run, zone, last: true);
             return null;
         }
 
-        var plan = await FindPlanAsync(tx, success, subscription);
         if (plan is null)
         {
             return ParkingReason.PlanUnknown;
@@ -65,14 +61,15 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
         var period = NextPeriod(subscription, plan, success.PeriodStart);
         success.PlanId = plan.Id;
         success.PeriodStart ??= zone.Date(period.Start);
-        if (subscription is not null && await IsPaidAsync(tx, subscription.Id, success.PeriodStart.Value))
+        if (subscription is not null && (paid ?? await IsPaidAsync(tx, subscription.Id, success.PeriodStart.Value)))
         {
             return ParkingReason.Duplicate;
         }
 
         success.SubscriptionId = subscription?.Id ?? await CreateAsync(tx, success.UserId, plan, period);
-        var booked = await success.BookAsync(tx, run, zone);
-        await ExtendAsync(tx, success.SubscriptionId.Value, subscription is null, period, booked.Id);
+        success.Extension = period;
+        success.ExtensionAction = subscription is null ? "subscription.created" : "subscription.extended";
+        var booked = await success.BookAsync(tx, run, zone, last: subscription is not null);
         run.Log.LogFulfilled(booked.Id, success.Intent.Id, booked.Number);
         return null;
     }
@@ -97,7 +94,7 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
     // The one that is named; else the person's own live one of the same plan, unless Stripe Billing runs it.
     private const string Find =
         """
-        SELECT s.id, s.user_id, s.plan_id, s.status, s.ended_at, s.anchor_day::int, s.provider_subscription_id
+        SELECT s.id, s.user_id, s.plan_id, s.status, s.ended_at, s.anchor_day::int
         FROM subscriptions AS s
         WHERE s.id = @SubscriptionId
            OR (@SubscriptionId::bigint IS NULL AND s.user_id = @UserId
@@ -108,35 +105,37 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
         FOR NO KEY UPDATE
         """;
 
-    private static Task<Subscription?> FindAsync(Tx tx, Success success) =>
-        tx.SingleOrDefaultAsync<Subscription>(
-            Find, new { success.SubscriptionId, success.UserId, success.PlanId, success.Metadata.Plan });
-
+    // What was paid for: the row's plan, else the metadata's, else the subscription's.
     private const string FindPlan =
         """
         SELECT id, amount_minor, currency, interval_unit, interval_count, recurring
         FROM plans
         WHERE id = @PlanId OR (@PlanId::bigint IS NULL AND code = @Plan)
+           OR (@PlanId::bigint IS NULL AND @Plan::text IS NULL AND id = (SELECT plan_id FROM subscriptions WHERE id = @SubscriptionId))
         """;
 
-    /// <summary>What was paid for: the row's plan, else the metadata's, else the subscription's.</summary>
-    private static async Task<Plan?> FindPlanAsync(Tx tx, Success success, Subscription? subscription)
+    private const string IsPaid =
+        """
+        SELECT EXISTS (
+            SELECT FROM payments
+            WHERE subscription_id = @SubscriptionId AND period_start = @PeriodStart
+              AND status IN ('succeeded', 'refunded', 'disputed'))
+        """;
+
+    /// <returns>Paid is null while the subscription or the period is still to be found out.</returns>
+    private static async Task<(Subscription? Subscription, Plan? Plan, bool? Paid)> FindAsync(Tx tx, Success success)
     {
-        var plan = await tx.SingleOrDefaultAsync<Plan>(FindPlan, new { success.PlanId, success.Metadata.Plan });
-        return plan is null && subscription is not null && success is { PlanId: null, Metadata.Plan: null }
-            ? await tx.SingleOrDefaultAsync<Plan>(FindPlan, new { PlanId = (long?)subscription.PlanId, Plan = (string?)null })
-            : plan;
+        await using var answers = await tx.QueryMultipleAsync(
+            $"{Find};\n{FindPlan};\n{IsPaid}",
+            new { success.SubscriptionId, success.UserId, success.PlanId, success.Metadata.Plan, success.PeriodStart });
+        var subscription = await answers.ReadSingleOrDefaultAsync<Subscription>();
+        var plan = await answers.ReadSingleOrDefaultAsync<Plan>();
+        var paid = await answers.ReadSingleAsync<bool>();
+        return (subscription, plan, success is { SubscriptionId: not null, PeriodStart: not null } ? paid : null);
     }
 
     private static Task<bool> IsPaidAsync(Tx tx, long subscriptionId, DateOnly periodStart) =>
-        tx.SingleAsync<bool>(
-            """
-            SELECT EXISTS (
-                SELECT FROM payments
-                WHERE subscription_id = @subscriptionId AND period_start = @periodStart
-                  AND status IN ('succeeded', 'refunded', 'disputed'))
-            """,
-            new { subscriptionId, periodStart });
+        tx.SingleAsync<bool>(IsPaid, new { subscriptionId, periodStart });
 
     private const string Create =
         """
@@ -148,35 +147,4 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
     private Task<long> CreateAsync(Tx tx, long userId, Plan plan, Period period) =>
         tx.SingleAsync<long>(
             Create, new { userId, PlanId = plan.Id, period.Start, period.End, AnchorDay = (short)period.AnchorDay, plan.Recurring, run.Now });
-
-    private const string Extend =
-        """
-        WITH extended AS (
-            UPDATE subscriptions
-            SET status = CASE WHEN status = 'paused' THEN status ELSE 'active' END,
-                started_at = coalesce(started_at, @Start), ended_at = @End, anchor_day = @AnchorDay, payment_id = @paymentId,
-                retry_count = 0, next_attempt_at = NULL, last_decline_code = NULL, updated_at = clock_timestamp()
-            WHERE id = @id
-            RETURNING id, status
-        )
-        INSERT INTO audit_logs (actor, action, subject_type, subject_id, run_id, data)
-        SELECT @Actor, @action, 'subscription', id, @RunId,
-               jsonb_build_object('payment_id', @paymentId, 'period_start', @Start::timestamptz, 'period_end', @End::timestamptz, 'status', status)
-        FROM extended
-        """;
-
-    private Task<int> ExtendAsync(Tx tx, long id, bool created, Period period, long paymentId) =>
-        tx.ExecuteAsync(
-            Extend,
-            new
-            {
-                id,
-                period.Start,
-                period.End,
-                AnchorDay = (short)period.AnchorDay,
-                paymentId,
-                action = created ? "subscription.created" : "subscription.extended",
-                Actor = run.Job.Name,
-                RunId = run.Id,
-            });
 }

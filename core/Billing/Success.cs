@@ -4,6 +4,9 @@ using Jobs.Stripe;
 
 namespace Jobs.Billing;
 
+/// <summary>The period that a success pays for.</summary>
+internal readonly record struct Period(DateTime Start, DateTime End, int AnchorDay);
+
 /// <summary>
 /// A success being booked: what the payments row says, or what the PaymentIntent's metadata says when no row is known.
 /// </summary>
@@ -26,6 +29,12 @@ internal sealed class Success
     public long? OrderId { get; init; }
     public long? MembershipId { get; set; }
     public DateOnly? PeriodStart { get; set; }
+
+    /// <summary>Set when the subscription gets a period more with the booking.</summary>
+    public Period? Extension { get; set; }
+
+    /// <summary>Of <see cref="Extension"/>, in the audit row.</summary>
+    public string ExtensionAction { get; set; } = "subscription.extended";
 
     public string? MembershipType => Row?.MembershipType ?? Metadata.MembershipType;
     public bool ReducedPrice => Row?.ReducedPrice ?? Metadata.ReducedPrice;
@@ -81,12 +90,38 @@ internal sealed class Success
             DELETE FROM blocked_payment_methods AS b
             USING paid
             WHERE b.provider_payment_method_id = paid.provider_payment_method_id AND b.created_at < @IntentCreated
+        ),
+        unparked AS (
+            UPDATE unmatched_payments AS u
+            SET resolved_at = @Now, resolution = 'booked'
+            FROM paid
+            WHERE u.provider_payment_id = paid.provider_payment_id AND u.resolved_at IS NULL
         )
         SELECT paid.id, receipt.number FROM paid, receipt
         """;
 
-    private const string Update =
-        $"""
+    private const string Extend =
+        """
+        extended AS (
+            UPDATE subscriptions AS s
+            SET status = CASE WHEN s.status = 'paused' THEN s.status ELSE 'active' END,
+                started_at = coalesce(s.started_at, @Start), ended_at = @End, anchor_day = @AnchorDay, payment_id = paid.id,
+                retry_count = 0, next_attempt_at = NULL, last_decline_code = NULL, updated_at = clock_timestamp()
+            FROM paid
+            WHERE s.id = paid.subscription_id
+            RETURNING s.id, s.status
+        ),
+        extension AS (
+            INSERT INTO audit_logs (actor, action, subject_type, subject_id, run_id, data)
+            SELECT @Actor, @ExtensionAction, 'subscription', extended.id, @RunId,
+                   jsonb_build_object('payment_id', paid.id, 'period_start', @Start::timestamptz, 'period_end', @End::timestamptz,
+                       'status', extended.status)
+            FROM extended, paid
+        ),
+        """;
+
+    private const string Pay =
+        """
         WITH paid AS (
             UPDATE payments
             SET status = 'succeeded', succeeded_at = @Now, provider = 'stripe', provider_payment_id = @IntentId,
@@ -98,11 +133,10 @@ internal sealed class Success
             WHERE id = @Id AND status IN ('pending', 'processing', 'requires_action', 'failed', 'canceled', 'expired')
             RETURNING *
         ),
-        {Tail}
         """;
 
     private const string Insert =
-        $"""
+        """
         WITH paid AS (
             INSERT INTO payments (
                 user_id, subscription_id, order_id, membership_id, plan_id, purpose, amount_minor, currency, status, method,
@@ -114,37 +148,57 @@ internal sealed class Success
                 @PeriodStart, @MembershipType, @ReducedPrice, @Now, @Now)
             RETURNING *
         ),
-        {Tail}
         """;
 
-    /// <summary>Books the money: payment, receipt, mail and audit row at once.</summary>
+    private const string PayAlone = $"{Pay}\n{Tail}";
+    private const string PayAndExtend = $"{Pay}\n{Extend}\n{Tail}";
+    private const string InsertAlone = $"{Insert}\n{Tail}";
+    private const string InsertAndExtend = $"{Insert}\n{Extend}\n{Tail}";
+
+    /// <summary>Books the money: payment, receipt, mail, audit row and the period it pays for, if any, at once.</summary>
+    /// <param name="tx">The transaction.</param>
+    /// <param name="run">The run that books.</param>
+    /// <param name="zone">Decides the year of the receipt.</param>
+    /// <param name="last">Nothing was written before in the transaction, and nothing will be after.</param>
     /// <returns>The payment's id and receipt number.</returns>
-    public Task<Booked> BookAsync(Tx tx, JobRun run, BusinessZone zone) =>
-        tx.SingleAsync<Booked>(
-            Row is null ? Insert : Update,
-            new
-            {
-                Row?.Id,
-                UserId,
-                SubscriptionId,
-                OrderId,
-                MembershipId,
-                PlanId,
-                Purpose,
-                Intent.AmountReceived,
-                Intent.Currency,
-                IntentId = Intent.Id,
-                IntentCreated = Intent.Created.UtcDateTime,
-                MethodId = Intent.PaymentMethodId,
-                Intent.CustomerId,
-                PeriodStart,
-                MembershipType,
-                ReducedPrice,
-                run.Now,
-                zone.Date(run.Now).Year,
-                Actor = run.Job.Name,
-                RunId = run.Id,
-            });
+    public Task<Booked> BookAsync(Tx tx, JobRun run, BusinessZone zone, bool last = false)
+    {
+        var sql = (Row is null, Extension is null) switch
+        {
+            (false, false) => PayAndExtend,
+            (false, true) => PayAlone,
+            (true, false) => InsertAndExtend,
+            (true, true) => InsertAlone,
+        };
+        var parameters = new
+        {
+            Row?.Id,
+            UserId,
+            SubscriptionId,
+            OrderId,
+            MembershipId,
+            PlanId,
+            Purpose,
+            Intent.AmountReceived,
+            Intent.Currency,
+            IntentId = Intent.Id,
+            IntentCreated = Intent.Created.UtcDateTime,
+            MethodId = Intent.PaymentMethodId,
+            Intent.CustomerId,
+            PeriodStart,
+            MembershipType,
+            ReducedPrice,
+            run.Now,
+            zone.Date(run.Now).Year,
+            Actor = run.Job.Name,
+            RunId = run.Id,
+            Extension?.Start,
+            Extension?.End,
+            AnchorDay = (short?)Extension?.AnchorDay,
+            ExtensionAction,
+        };
+        return last ? tx.SingleAndCommitAsync<Booked>(sql, parameters) : tx.SingleAsync<Booked>(sql, parameters);
+    }
 }
 
 internal sealed class Booked

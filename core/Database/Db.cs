@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -11,13 +12,6 @@ namespace Jobs.Database;
 public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) : IAsyncDisposable
 {
     private const int Attempts = 7;
-
-    // Per transaction, not per session: behind PgBouncer a session setting would leak to strangers.
-    private const string SetTimeouts =
-        "SELECT set_config('statement_timeout', @statement, true), set_config('lock_timeout', '5s', true), "
-        + "set_config('idle_in_transaction_session_timeout', '60s', true)";
-
-    private const string SetTimeoutsReadOnly = "SET TRANSACTION READ ONLY; " + SetTimeouts;
 
     private bool _answered;
 
@@ -47,7 +41,7 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) 
         {
             try
             {
-                await OnceAsync(work, statementTimeout, cancellation);
+                await OnceAsync(work, statementTimeout, attempt > 1, cancellation);
                 return;
             }
             catch (Exception e) when (attempt < Attempts && !cancellation.IsCancellationRequested && IsPassing(e))
@@ -61,22 +55,31 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) 
         }
     }
 
-    private async Task OnceAsync(Func<Tx, Task> work, TimeSpan statementTimeout, CancellationToken cancellation)
+    private async Task OnceAsync(Func<Tx, Task> work, TimeSpan statementTimeout, bool repetition, CancellationToken cancellation)
     {
         // A server that accepts and stays silent keeps Npgsql from hearing the cancellation until its own time-out.
         await using var connection = await source.OpenConnectionAsync(cancellation).AsTask().WaitAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         _answered = true;
-        await using (var command = new NpgsqlCommand(ReadOnly ? SetTimeoutsReadOnly : SetTimeouts, connection, transaction))
+        var tx = new Tx(connection, transaction, TransactionSettings(statementTimeout), ReadOnly, repetition, cancellation);
+        await work(tx);
+        if (!tx.Committed)
         {
-            command.Parameters.AddWithValue("statement", $"{(int)statementTimeout.TotalMilliseconds}ms");
-            await command.ExecuteNonQueryAsync(cancellation);
+            // Not cancellable: a commit on its way is better awaited than left in doubt.
+            await transaction.CommitAsync(CancellationToken.None);
         }
-
-        await work(new Tx(connection, transaction, ReadOnly, cancellation));
-        // Not cancellable: a commit on its way is better awaited than left in doubt.
-        await transaction.CommitAsync(CancellationToken.None);
     }
+
+    // Per transaction, not per session: behind PgBouncer a session setting would leak to strangers.
+    private string TransactionSettings(TimeSpan statementTimeout) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"""
+        {(ReadOnly ? "SET TRANSACTION READ ONLY;" : "")}
+        SET LOCAL statement_timeout = {(int)statementTimeout.TotalMilliseconds};
+        SET LOCAL lock_timeout = 5000;
+        SET LOCAL idle_in_transaction_session_timeout = 60000;
+
+        """);
 
     /// <summary>Bad luck that a repetition may escape, as opposed to an error in data or SQL.</summary>
     public static bool IsPassing(Exception e) => e switch

@@ -3,13 +3,30 @@ using Npgsql;
 
 namespace Jobs.Database;
 
-/// <summary>One transaction. Commands are Dapper's, bound to the transaction and its cancellation.</summary>
-public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transaction, bool readOnly, CancellationToken cancellation)
+/// <summary>
+/// One transaction. Commands are Dapper's, bound to the transaction and its cancellation. A round trip costs both sides more
+/// than most statements do, so what need not wait for an answer travels with what does.
+/// </summary>
+/// <param name="connection">The connection of this transaction.</param>
+/// <param name="transaction">The transaction.</param>
+/// <param name="settings">Statements that travel with the first one.</param>
+/// <param name="readOnly">Whether PostgreSQL refuses any write.</param>
+/// <param name="repetition">Whether the transaction was tried before.</param>
+/// <param name="cancellation">Of every command.</param>
+public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transaction, string settings, bool readOnly, bool repetition, CancellationToken cancellation)
 {
+    private string? _settings = settings;
+
     /// <summary>True in a dry run: PostgreSQL itself refuses any write.</summary>
     public bool ReadOnly { get; } = readOnly;
 
     public CancellationToken Cancellation { get; } = cancellation;
+
+    /// <summary>Tried before: an earlier COMMIT whose answer was lost may have gone through.</summary>
+    public bool IsRepetition { get; } = repetition;
+
+    /// <summary>The COMMIT went out with the last statement.</summary>
+    internal bool Committed { get; private set; }
 
     /// <returns>The number of rows written.</returns>
     public Task<int> ExecuteAsync(string sql, object? parameters = null) =>
@@ -24,9 +41,51 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
     public Task<T?> SingleOrDefaultAsync<T>(string sql, object? parameters = null) =>
         connection.QuerySingleOrDefaultAsync<T?>(Command(sql, parameters));
 
-    /// <summary>A bare command of the transaction.</summary>
-    internal NpgsqlCommand Command(string sql) => new(sql, connection, transaction);
+    /// <summary>
+    /// Several statements in one round trip, their answers in order. Each takes a snapshot of its own: what follows a lock
+    /// shows what its previous holder wrote.
+    /// </summary>
+    public Task<SqlMapper.GridReader> QueryMultipleAsync(string sql, object? parameters = null) =>
+        connection.QueryMultipleAsync(Command(sql, parameters));
 
-    private CommandDefinition Command(string sql, object? parameters) =>
-        new(sql, parameters, transaction, cancellationToken: Cancellation);
+    /// <summary>The transaction's last statement: the COMMIT travels with it.</summary>
+    /// <remarks>It commits whatever the statement returns: a statement that may find nothing to do must be all or nothing.</remarks>
+    public Task<T> SingleAndCommitAsync<T>(string sql, object? parameters = null) =>
+        connection.QuerySingleAsync<T>(LastCommand(sql, parameters));
+
+    /// <inheritdoc cref="SingleAndCommitAsync{T}(string, object?)"/>
+    /// <returns>The number of rows written.</returns>
+    public Task<int> ExecuteAndCommitAsync(string sql, object? parameters = null) =>
+        connection.ExecuteAsync(LastCommand(sql, parameters));
+
+    /// <summary>A bare command that is the transaction's last statement.</summary>
+    internal NpgsqlCommand LastCommand(string sql) => new(LastText(sql), connection, transaction);
+
+    private CommandDefinition LastCommand(string sql, object? parameters) => Bound(LastText(sql), parameters);
+
+    private CommandDefinition Command(string sql, object? parameters) => Bound(Text(sql), parameters);
+
+    private CommandDefinition Bound(string text, object? parameters) => new(text, parameters, transaction, cancellationToken: Cancellation);
+
+    private string LastText(string sql)
+    {
+        var text = Text($"{sql};\nCOMMIT");
+        Committed = true;
+        return text;
+    }
+
+    private string Text(string sql)
+    {
+        if (Committed)
+        {
+            throw new InvalidOperationException("the transaction's last statement went out already");
+        }
+
+        if (_settings is not null)
+        {
+            (sql, _settings) = (_settings + sql, null);
+        }
+
+        return sql;
+    }
 }

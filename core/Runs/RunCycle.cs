@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Jobs.Runs;
 
 /// <summary>The life of one run: begin in the ledger, work under a heartbeat, record the end whatever happened.</summary>
-internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock)
+internal sealed class RunCycle(
+    JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock, bool production)
 {
     // A field and not the tasks' result: what async methods of Task, Task<bool> or Task<int> need is compiled ahead of time,
     // what others need is compiled at every start.
@@ -78,12 +79,22 @@ internal sealed class RunCycle(JobRun run, RunLedger ledger, RunResult result, S
         return false;
     }
 
+    /// <summary>By the database's clock: this machine's may be wrong.</summary>
+    private void RefuseFuture()
+    {
+        if (production && !run.DryRun && run.Now > result.StartedAt)
+        {
+            throw new OperatorException("--as-of is in the future, which is refused in production: the run would act on what is not due yet; use --dry-run to look ahead");
+        }
+    }
+
     private async Task WorkAsync(Func<IJob> job)
     {
         using var timer = new PeriodicTimer(RunLedger.Heartbeat);
         var heartbeat = ledger.TakesLease ? BeatAsync(timer) : Task.CompletedTask;
         try
         {
+            RefuseFuture();
             await job().RunAsync();
             _outcome = stop.Reason is null ? Outcome() : Stopped();
         }

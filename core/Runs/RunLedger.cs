@@ -143,24 +143,26 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
         db.TransactionAsync(
             async tx =>
             {
-                await using var command = tx.Command(sql);
+                await using var command = tx.LastCommand(sql);
                 Bind(command.Parameters, gone);
                 await using var row = await command.ExecuteReaderAsync(tx.Cancellation);
                 await row.ReadAsync(tx.Cancellation);
                 Start = new RunStart(row);
+                // What the COMMIT said.
+                await row.NextResultAsync(tx.Cancellation);
             },
             cancellation);
 
     /// <returns>False when the lease has passed to another run.</returns>
     public Task<bool> RenewAsync(CancellationToken cancellation) =>
         db.TransactionAsync(
-            async tx => await tx.ExecuteAsync(Renew, new { Lease = _lease, Holder = _holder, LeaseLength }) == 1, cancellation);
+            async tx => await tx.ExecuteAndCommitAsync(Renew, new { Lease = _lease, Holder = _holder, LeaseLength }) == 1, cancellation);
 
     public Task FinishAsync(RunStatus status, Counters counters, string? error, CancellationToken cancellation) =>
         db.TransactionAsync(
             async tx =>
             {
-                await using var command = tx.Command(Finish);
+                await using var command = tx.LastCommand(Finish);
                 command.Parameters.AddWithValue("RunId", runId);
                 command.Parameters.AddWithValue("Status", RunResult.Text(status));
                 command.Parameters.AddWithValue("Counters", Json(counters));

@@ -39,9 +39,9 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
     public Task<List<Payment>> OpenAsync(long subscriptionId) =>
         db.TransactionAsync(tx => tx.QueryAsync<Payment>(Open, new { subscriptionId }), run.Aborting);
 
-    private const string Lock = "SELECT FROM users WHERE id = @UserId FOR NO KEY UPDATE";
+    private const string Lock = "SELECT id FROM users WHERE id = @UserId FOR NO KEY UPDATE";
 
-    // After the lock, in a statement of its own: only a new snapshot sees what the previous holder wrote.
+    // After the lock, in a statement of its own on the same round trip: only a new snapshot sees what the previous holder wrote.
     private const string Recheck =
         $"""
         SELECT s.id AS subscription_id, s.plan_id, s.ended_at, p.code AS plan, p.amount_minor, p.currency,
@@ -114,15 +114,13 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
 
     private async Task<Prepared> PrepareAsync(Tx tx, DueSubscription subscription, IdempotencyKey key)
     {
-        await tx.ExecuteAsync(Lock, new { subscription.UserId });
         // A repetition after a commit whose answer was lost: the row is there.
-        if (await FindAsync(tx, key) is { } committed)
+        if (tx.IsRepetition && await FindAsync(tx, subscription.UserId, key) is { } committed)
         {
             return new Prepared(committed, key, LacksMethod: false, AwaitsCustomer: false);
         }
 
-        var candidate = await tx.SingleOrDefaultAsync<Candidate>(
-            Recheck, new { subscription.Id, run.Now, due.EndOfToday, Zone = zone.Id });
+        var candidate = await LockAndRecheckAsync(tx, subscription);
         if (candidate?.Method is null)
         {
             return new Prepared(null, key, LacksMethod: candidate is { Awaits: false }, AwaitsCustomer: candidate is { Awaits: true });
@@ -135,7 +133,7 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
         }
 
         var periodStart = zone.Date(policy.IsLapsed(candidate.EndedAt, run.Now) ? run.Now : candidate.EndedAt);
-        var payment = await tx.SingleAsync<Payment>(
+        var payment = await tx.SingleAndCommitAsync<Payment>(
             Insert,
             new
             {
@@ -158,9 +156,20 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
         return new Prepared(payment, key, LacksMethod: false, AwaitsCustomer: false);
     }
 
-    private static Task<Payment?> FindAsync(Tx tx, IdempotencyKey key) =>
-        tx.SingleOrDefaultAsync<Payment>(
+    private async Task<Candidate?> LockAndRecheckAsync(Tx tx, DueSubscription subscription)
+    {
+        await using var answers = await tx.QueryMultipleAsync(
+            $"{Lock};\n{Recheck}", new { subscription.UserId, subscription.Id, run.Now, due.EndOfToday, Zone = zone.Id });
+        await answers.ReadAsync<long>();
+        return await answers.ReadSingleOrDefaultAsync<Candidate>();
+    }
+
+    private static async Task<Payment?> FindAsync(Tx tx, long userId, IdempotencyKey key)
+    {
+        await tx.ExecuteAsync(Lock, new { userId });
+        return await tx.SingleOrDefaultAsync<Payment>(
             $"SELECT {Payment.Columns} FROM payments WHERE idempotency_key = @Value", new { key.Value });
+    }
 
     /// <summary>Nothing in it differs from run to run: it is what the key stands for.</summary>
     private static FormBody Request(Candidate candidate, long userId, DateOnly periodStart, IdempotencyKey key) =>

@@ -43,11 +43,18 @@ public sealed class Charge(JobRun run, Db db, StripeClient stripe, Settlement se
         }
         catch (StripeException e) when (IsUnusableMethod(e) && !e.MayHaveHappened)
         {
-            await BlockAsync(attempt, e);
+            await BlockAsync(attempt, e, "detached", "payment_method_detached");
             return ChargeOutcome.MethodUnusable;
         }
         catch (StripeException e) when (e is { HttpStatus: System.Net.HttpStatusCode.BadRequest, IsIdempotencyError: false })
         {
+            if (IsUnknownCustomer(e) && !e.MayHaveHappened && await IsCustomerDeletedAsync(attempt))
+            {
+                // All its methods went with it.
+                await BlockAsync(attempt, e, "customer_deleted", "customer_deleted");
+                return ChargeOutcome.MethodUnusable;
+            }
+
             await CloseIfNothingHappenedAsync(attempt, e, e.StripeError?.Code ?? "invalid_request");
             throw;
         }
@@ -83,18 +90,34 @@ public sealed class Charge(JobRun run, Db db, StripeClient stripe, Settlement se
         && (e.StripeError?.Param == "payment_method"
             || (e.StripeError?.Message?.Contains("must be attached to the customer", StringComparison.OrdinalIgnoreCase) ?? false));
 
+    private static bool IsUnknownCustomer(StripeException e) =>
+        e is { IsNotFound: true, StripeError.Param: "customer" };
+
+    /// <summary>Stripe remembers whom it deleted. Another account's key, of which no customer is known, blocks nothing.</summary>
+    private async Task<bool> IsCustomerDeletedAsync(Payment attempt)
+    {
+        try
+        {
+            return attempt.ProviderCustomerId is { } customer && (await stripe.Customers.GetAsync(customer, run.Aborting)).Value.Deleted;
+        }
+        catch (StripeException e) when (e.IsNotFound)
+        {
+            return false;
+        }
+    }
+
     private const string Block =
         """
         INSERT INTO blocked_payment_methods (provider_payment_method_id, reason)
-        VALUES (@ProviderPaymentMethodId, 'detached')
+        VALUES (@ProviderPaymentMethodId, @reason)
         ON CONFLICT (provider_payment_method_id) DO NOTHING
         """;
 
-    private async Task BlockAsync(Payment attempt, StripeException e)
+    private async Task BlockAsync(Payment attempt, StripeException e, string reason, string failureCode)
     {
         run.Log.LogInformation("Subscription {Subscription}: payment method not usable: {Reason}", attempt.SubscriptionId, e.Message);
-        await db.TransactionAsync(tx => tx.ExecuteAsync(Block, new { attempt.ProviderPaymentMethodId }), run.Aborting);
-        await settlement.CloseAsync(attempt, null, PaymentStatus.Failed, "payment_method_detached");
+        await db.TransactionAsync(tx => tx.ExecuteAsync(Block, new { attempt.ProviderPaymentMethodId, reason }), run.Aborting);
+        await settlement.CloseAsync(attempt, null, PaymentStatus.Failed, failureCode);
     }
 
     /// <summary>An attempt that certainly charged nothing is closed, so that the next run makes a new one at once.</summary>

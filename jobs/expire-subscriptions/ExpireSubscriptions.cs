@@ -63,6 +63,25 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         public DateTime? LastSuccess { get; init; }
     }
 
+    private sealed class Parameters
+    {
+        public DateTime Before { get; init; }
+        public DateTime AfterEnd { get; init; }
+        public long AfterId { get; init; }
+        public int Size { get; init; }
+        public long? Only { get; init; }
+        public int Count { get; init; }
+        public int Index { get; init; }
+        public bool Down { get; init; }
+        public DateTime? LastSuccess { get; init; }
+        public string Zone { get; init; } = "";
+        public string Actor { get; init; } = "";
+        public Guid RunId { get; init; }
+
+        /// <summary>The rows that are locked.</summary>
+        public long[] Ids { get; set; } = [];
+    }
+
     private sealed class Batch
     {
         public int Seen { get; init; }
@@ -90,24 +109,24 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         var (afterEnd, afterId) = (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L);
         while (!run.Stopping.IsCancellationRequested && NextBatchSize() is > 0 and var size)
         {
-            var parameters = new
+            var parameters = new Parameters
             {
                 Before = before,
                 AfterEnd = afterEnd,
                 AfterId = afterId,
                 Size = size,
-                run.Options.Only,
-                run.Options.Shard.Count,
-                run.Options.Shard.Index,
-                ledger.Down,
-                ledger.LastSuccess,
+                Only = run.Options.Only,
+                Count = run.Options.Shard.Count,
+                Index = run.Options.Shard.Index,
+                Down = ledger.Down,
+                LastSuccess = ledger.LastSuccess,
                 Zone = zone.Id,
                 Actor = run.Job.Name,
                 RunId = run.Id,
             };
             var batch = run.DryRun || run.WantsItems
                 ? await BatchWithItemsAsync(mayHold, parameters)
-                : await db.TransactionAsync(tx => tx.SingleAsync<Batch>(ExpireBatch(mayHold), parameters), TimeSpan.FromMinutes(2), run.Aborting);
+                : await ExpireAsync(parameters, (tx, locked) => tx.SingleAndCommitAsync<Batch>(ExpireBatch(mayHold, Totals), locked));
             Count(batch);
             if (batch.Seen < size)
             {
@@ -140,27 +159,33 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         run.ShowProgress(run.Counters["expired"]);
     }
 
-    private static string Candidates(bool mayHold) =>
+    private const string NextBatch =
         $"""
-        SELECT s.id, s.ended_at,
-               CASE WHEN {Waiting} THEN 'waiting' {(mayHold ? $"WHEN {Held} THEN 'held'" : "")} ELSE 'expired' END AS outcome
         {Lapsed}
         ORDER BY s.ended_at, s.id
         LIMIT @Size
         """;
 
-    // The status is asked again in the UPDATE: a row that was paid between the two looks stays.
-    private static string ExpireBatch(bool mayHold, string result = Totals) =>
+    private const string Lock = $"SELECT s.id {NextBatch} FOR NO KEY UPDATE SKIP LOCKED";
+
+    private static string Outcomes(bool mayHold) =>
+        $"""
+        SELECT s.id, s.ended_at,
+               CASE WHEN {Waiting} THEN 'waiting' {(mayHold ? $"WHEN {Held} THEN 'held'" : "")} ELSE 'expired' END AS outcome
+        """;
+
+    private static string ExpireBatch(bool mayHold, string result) =>
         $"""
         WITH lapsed AS MATERIALIZED (
-            {Candidates(mayHold)}
-            FOR NO KEY UPDATE SKIP LOCKED
+            {Outcomes(mayHold)}
+            FROM subscriptions AS s
+            WHERE s.id = ANY (@Ids)
         ),
         expired AS (
             UPDATE subscriptions AS s
             SET status = 'expired', next_attempt_at = NULL, updated_at = clock_timestamp()
             FROM lapsed
-            WHERE s.id = lapsed.id AND lapsed.outcome = 'expired' AND s.status IN ('active', 'past_due') AND s.ended_at = lapsed.ended_at
+            WHERE s.id = lapsed.id AND lapsed.outcome = 'expired' AND s.status IN ('active', 'past_due')
             RETURNING s.id, s.ended_at
         ),
         audit AS (
@@ -170,6 +195,20 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         )
         {result}
         """;
+
+    /// <summary>
+    /// Locks the batch, then looks and writes with a new snapshot: a charge is prepared under the same lock, so that none can
+    /// come up unseen in between.
+    /// </summary>
+    private Task<T> ExpireAsync<T>(Parameters parameters, Func<Tx, Parameters, Task<T>> expire) =>
+        db.TransactionAsync(
+            async tx =>
+            {
+                parameters.Ids = [.. await tx.QueryAsync<long>(Lock, parameters)];
+                return await expire(tx, parameters);
+            },
+            TimeSpan.FromMinutes(2),
+            run.Aborting);
 
     private const string Totals =
         """
@@ -182,10 +221,11 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
 
     private const string Rows = "SELECT id, ended_at, outcome FROM lapsed ORDER BY ended_at, id";
 
-    private async Task<Batch> BatchWithItemsAsync(bool mayHold, object parameters)
+    private async Task<Batch> BatchWithItemsAsync(bool mayHold, Parameters parameters)
     {
-        var sql = run.DryRun ? Candidates(mayHold) : ExpireBatch(mayHold, Rows);
-        var rows = await db.TransactionAsync(tx => tx.QueryAsync<Row>(sql, parameters), TimeSpan.FromMinutes(2), run.Aborting);
+        var rows = run.DryRun
+            ? await db.TransactionAsync(tx => tx.QueryAsync<Row>($"{Outcomes(mayHold)} {NextBatch}", parameters), TimeSpan.FromMinutes(2), run.Aborting)
+            : await ExpireAsync(parameters, (tx, locked) => tx.QueryAsync<Row>(ExpireBatch(mayHold, Rows), locked));
         foreach (var row in rows)
         {
             run.Item(row.Id, row.Outcome, ("ended_at", row.EndedAt));

@@ -70,7 +70,7 @@ public sealed class MatchPendingPayments(
         var outcome = (intent, run.DryRun) switch
         {
             ({ } found, false) => await settlement.SettleAsync(payment, found),
-            ({ } found, true) => Settlement.Foresee(payment, found),
+            ({ } found, true) => await settlement.ForeseeAsync(payment, found),
             _ when !await DidNotHappenAsync(payment) => SettlementOutcome.StillOpen,
             (_, true) => SettlementOutcome.Canceled,
             _ => await settlement.CloseAsync(payment, null, PaymentStatus.Failed, "no_provider_payment"),

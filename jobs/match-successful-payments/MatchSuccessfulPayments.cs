@@ -111,16 +111,13 @@ public sealed class MatchSuccessfulPayments(
         // The list or the event may be older than a refund or a correction: what counts is the object now.
         var intent = (await stripe.PaymentIntents.GetAsync(id, run.Aborting)).Value;
         var billing = await invoices.FindAsync(intent);
-        if (run.DryRun)
+        var outcome = (billing, run.DryRun) switch
         {
-            run.Counters.Add("matched");
-            run.Item(id, "matched", ("amount_minor", intent.AmountReceived), ("currency", intent.Currency));
-            return;
-        }
-
-        var outcome = billing is { Known: false }
-            ? await fulfilment.ParkAsync(intent, ParkingReason.SubscriptionUnknown)
-            : await fulfilment.FulfilAsync(intent, billing?.SubscriptionId);
+            ({ Known: false }, true) => FulfilmentOutcome.Parked,
+            ({ Known: false }, false) => await fulfilment.ParkAsync(intent, ParkingReason.SubscriptionUnknown),
+            (_, true) => await fulfilment.ForeseeAsync(intent, billing?.SubscriptionId),
+            _ => await fulfilment.FulfilAsync(intent, billing?.SubscriptionId),
+        };
         var name = outcome switch
         {
             FulfilmentOutcome.Fulfilled => "matched",

@@ -40,13 +40,13 @@ internal static class Points
     /// <summary>
     /// A process that dies after a statement and before the next of its transaction leaves what one leaves that dies before the
     /// next is sent: PostgreSQL rolls back in both cases. So the distinct places to die are before each statement, before the
-    /// COMMIT and after it; BEGIN and the time-outs that go with it have done nothing yet. JOBS_CRASH_POINTS=all dies at
-    /// the others too.
+    /// COMMIT and after it; BEGIN has done nothing yet. What travels together is one step: the server does it all or, when
+    /// it rolls back, nothing. JOBS_CRASH_POINTS=all dies at the others too.
     /// </summary>
-    private static bool IsPrelude(string step) =>
-        step.StartsWith("BEGIN", StringComparison.Ordinal) || step.StartsWith("SELECT set_config('statement_timeout'", StringComparison.Ordinal);
+    private static bool IsPrelude(string step) => step.StartsWith("BEGIN", StringComparison.Ordinal);
 
-    private static bool EndsTransaction(string step) => step == "connect" || step.StartsWith("COMMIT", StringComparison.Ordinal);
+    private static bool EndsTransaction(string step) =>
+        step == "connect" || step.StartsWith("COMMIT", StringComparison.Ordinal) || step.EndsWith(";\nCOMMIT", StringComparison.Ordinal);
 }
 
 /// <summary>An undisturbed run: where it can be stopped, and what must come out however often it is.</summary>

@@ -15,7 +15,7 @@ public enum Phase
     After,
 }
 
-/// <summary>One round trip: the first SQL text it carried, and the step it is, which tells one COMMIT from another.</summary>
+/// <summary>One round trip: the SQL texts it carried, and the step it is, which tells one COMMIT from another.</summary>
 public sealed record RoundTrip(int Number, int Connection, string Sql, string Step)
 {
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Number} [{Connection}] {Sql}");

@@ -86,16 +86,18 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
     private async Task ListenAsync(PostgresMessages messages)
     {
         List<byte[]> batch = [];
-        string? sql = null;
+        List<string> sql = [];
         while (await messages.ReadAsync() is { } message)
         {
             batch.Add(message.Bytes);
-            sql ??= SqlOf(message);
+            // A statement is named twice, when it is parsed and when it is bound.
+            if (SqlOf(message)?.Trim() is { } statement && sql.LastOrDefault() != statement)
+                sql.Add(statement);
             switch (message.Type)
             {
                 case 'S' or 'Q':
-                    await SendAsync(sql ?? "(nothing)", startup: false, batch);
-                    (batch, sql) = ([], null);
+                    await SendAsync(sql.Count == 0 ? "(nothing)" : string.Join(";\n", sql), startup: false, batch);
+                    (batch, sql) = ([], []);
                     break;
                 case 'H':
                     // The client will wait without a Sync.

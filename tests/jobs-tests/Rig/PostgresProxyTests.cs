@@ -53,6 +53,27 @@ public sealed class PostgresProxyTests(PostgresFixture fixture) : IAsyncLifetime
         Assert.Equal("COMMIT", _proxy.Log[3].Sql);
     }
 
+    [Theory]
+    [InlineData(Phase.Before, 0)]
+    [InlineData(Phase.After, 1)]
+    public async Task Statements_that_travel_together_are_one_round_trip(Phase phase, int rows)
+    {
+        _proxy.StopAt(3, phase);
+        var program = RunAsync(async () =>
+        {
+            await using var connection = await OpenAsync();
+            await using var transaction = await connection.BeginTransactionAsync();
+            await connection.ExecuteAsync("INSERT INTO marks VALUES (@id, 'a'); COMMIT", new { id = 1 });
+        });
+
+        await ReachedAsync(program);
+
+        Assert.Equal("INSERT INTO marks VALUES ($1, 'a');\nCOMMIT", _proxy.Log[2].Step);
+        Assert.Equal(rows, await CountAsync());
+        _proxy.DropAll();
+        Assert.IsType<NpgsqlException>(await program, exactMatch: false);
+    }
+
     [Fact]
     public async Task Connecting_need_not_count()
     {

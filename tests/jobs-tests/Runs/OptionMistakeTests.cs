@@ -94,7 +94,6 @@ public sealed class OptionMistakeTests
     [Theory]
     [InlineData("autopayment", "2026-01-01T00:00:00Z", "--as-of is refused in production")]
     [InlineData("autopayment", "2199-01-01T00:00:00Z", "--as-of is refused in production")]
-    [InlineData("expire-subscriptions", "2199-01-01T00:00:00Z", "--as-of is in the future, which is refused in production")]
     public async Task Another_day_than_today_is_refused_in_production(string job, string asOf, string sentence) =>
         Assert.StartsWith(
             sentence,

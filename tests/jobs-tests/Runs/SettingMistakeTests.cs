@@ -149,8 +149,39 @@ public sealed class SettingMistakeTests(SharedWorld shared) : IClassFixture<Shar
             sentence,
             await Mistake.SentenceAsync("expire-subscriptions", shared.With(("RENEWAL_RETRY_DAYS", retries), ("RENEWAL_GRACE_DAYS", grace))));
 
+    /// <summary>By the database's clock, which is asked first; the run is on record as failed and holds no lease.</summary>
+    [Theory]
+    [InlineData("1 hour", true)]
+    [InlineData("-1 minute", false)]
+    public async Task The_future_is_refused_in_production(string ahead, bool refused)
+    {
+        await shared.World.ExecuteAsync("DELETE FROM job_runs");
+        var asOf = await shared.World.ScalarAsync<string>(
+            "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC' + @ahead::interval, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')", new { ahead });
+        var environment = shared.With(("APP_ENV", "production"));
+        if (refused)
+        {
+            Assert.StartsWith(
+                "--as-of is in the future, which is refused in production",
+                await Mistake.InBothFormsAsync("expire-subscriptions", environment, "--as-of", asOf), StringComparison.Ordinal);
+            using var dry = JobProcess.Start("expire-subscriptions", environment, "--as-of", asOf, "--dry-run");
+            Assert.Equal(0, (await dry.EndAsync()).ExitCode);
+        }
+        else
+        {
+            using var process = JobProcess.Start("expire-subscriptions", environment, "--as-of", asOf);
+            Assert.Equal(0, (await process.EndAsync()).ExitCode);
+        }
+
+        Assert.Equal(refused ? "failed failed" : "succeeded", await shared.World.ScalarAsync<string>("SELECT string_agg(status, ' ') FROM job_runs"));
+        Assert.Equal(0, await shared.World.ScalarAsync<long>("SELECT count(*) FROM leases"));
+    }
+
     [Theory]
     [InlineData("STRIPE_API_BASE", "api.stripe.com", "STRIPE_API_BASE must be a URL such as https://api.stripe.com (without /v1), not 'api.stripe.com'")]
+    [InlineData("STRIPE_API_BASE", "https://api.stripe.com/v1", "STRIPE_API_BASE must be a URL such as https://api.stripe.com (without /v1), not 'https://api.stripe.com/v1'")]
+    [InlineData("STRIPE_API_BASE", "https://api.stripe.com/v1/", "STRIPE_API_BASE must be a URL such as https://api.stripe.com (without /v1), not 'https://api.stripe.com/v1/'")]
+    [InlineData("STRIPE_API_BASE", "https://api.stripe.com?v=1", "STRIPE_API_BASE must be a URL such as https://api.stripe.com (without /v1), not 'https://api.stripe.com?v=1'")]
     [InlineData("STRIPE_MAX_REQUESTS_PER_SECOND", "0", "STRIPE_MAX_REQUESTS_PER_SECOND must be a whole number above 0, not '0'")]
     public async Task A_bad_setting_of_the_provider_is_named(string name, string value, string sentence) =>
         Assert.Equal(sentence, await Mistake.SentenceAsync("autopayment", shared.With((name, value))));

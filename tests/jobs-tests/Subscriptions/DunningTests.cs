@@ -177,12 +177,34 @@ public sealed class DunningTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task A_deleted_customer_fails_alone_and_blocks_nothing()
+    public async Task A_customer_deleted_at_Stripe_has_no_usable_method()
     {
         await using var world = await fixture.WorldAsync();
-        var gone = await world.DueAsync("ada");
-        await world.Stripe.SeedAsync(new { customers = new[] { new { id = "cus_gone", deleted = true } } });
-        await world.ExecuteAsync("UPDATE users SET provider_customer_id = 'cus_gone' WHERE name = 'ada'");
+        var gone = await GoneAsync(world, deleted: true);
+        var other = await world.DueAsync("ben");
+
+        var run = (await world.AutopaymentAsync(Morning)).Done();
+
+        Assert.Equal((1, 1, 0), (run.Counter("charged"), run.Counter("no_payment_method"), run.Counter("failed")));
+        Assert.Equal("active", await world.StatusAsync("subscriptions", other));
+        var row = await world.RowAsync("subscriptions", gone);
+        Assert.Equal(("past_due", 0), ((string)row.status, (int)row.retry_count));
+        Assert.Equal(("failed", "customer_deleted"), await LastAttemptAsync(world, gone));
+        Assert.Equal(1, await world.MailsAsync("payment_method_required"));
+        // It stays so, without another question to Stripe, until the user has another customer and method.
+        var asked = await world.PostsAsync();
+        Assert.Equal(1, (await world.AutopaymentAsync(Morning.AddDays(1))).Done().Counter("no_payment_method"));
+        Assert.Equal((asked, 1), (await world.PostsAsync(), await world.MailsAsync("payment_method_required")));
+        await world.Stripe.SeedAsync(new { customers = new[] { new { id = "cus_new", payment_methods = new[] { new { id = "pm_new" } } } } });
+        await world.ExecuteAsync("UPDATE users SET provider_customer_id = 'cus_new', default_payment_method_id = 'pm_new' WHERE name = 'ada'");
+        Assert.Equal(1, (await world.AutopaymentAsync(Morning.AddDays(2))).Done().Counter("charged"));
+    }
+
+    [Fact]
+    public async Task A_customer_that_Stripe_never_knew_fails_alone_and_blocks_nothing()
+    {
+        await using var world = await fixture.WorldAsync();
+        var gone = await GoneAsync(world, deleted: false);
         var other = await world.DueAsync("ben");
 
         var run = (await world.AutopaymentAsync(Morning)).Failed();
@@ -193,6 +215,24 @@ public sealed class DunningTests(PostgresFixture fixture)
         var row = await world.RowAsync("subscriptions", gone);
         Assert.Equal(("active", 0), ((string)row.status, (int)row.retry_count));
         Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM blocked_payment_methods"));
-        Assert.Equal("canceled", (string)Assert.Single(await world.AttemptsAsync(gone)).status);
+        Assert.Equal(("canceled", "resource_missing"), await LastAttemptAsync(world, gone));
+    }
+
+    private static async Task<long> GoneAsync(JobWorld world, bool deleted)
+    {
+        var subscription = await world.DueAsync("ada");
+        if (deleted)
+        {
+            await world.Stripe.SeedAsync(new { customers = new[] { new { id = "cus_gone", deleted = true } } });
+        }
+
+        await world.ExecuteAsync("UPDATE users SET provider_customer_id = 'cus_gone' WHERE name = 'ada'");
+        return subscription;
+    }
+
+    private static async Task<(string Status, string Code)> LastAttemptAsync(JobWorld world, long subscription)
+    {
+        var attempt = (await world.AttemptsAsync(subscription))[^1];
+        return ((string)attempt.status, (string)attempt.failure_code);
     }
 }

@@ -202,6 +202,42 @@ public sealed class ExpireSubscriptionsTests(PostgresFixture fixture)
         Assert.Equal(["active"], await StatusesAsync(world, id));
     }
 
+    // Stops the job's statement where it looks at the row, with its snapshot taken and the row not yet locked.
+    private const string Gate =
+        """
+        CREATE FUNCTION gate() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN true; END $$;
+        CREATE POLICY gate ON subscriptions USING (gate());
+        ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY;
+        """;
+
+    private const string AtGate =
+        "SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()";
+
+    [Fact]
+    public async Task A_charge_prepared_between_the_look_and_the_lock_is_waited_for()
+    {
+        await using var world = await fixture.WorldAsync();
+        var id = await AddAsync(world);
+        await world.ExecuteAsync(Gate);
+        await using var gate = await Runs.LeaseTests.BlockAsync(world, "settings");
+        await using var command = gate.CreateCommand();
+        command.CommandText = "SELECT pg_advisory_xact_lock(7)";
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+
+        var run = RunAsync(world);
+        while (await world.ScalarAsync<long>(AtGate) == 0)
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+
+        await AttemptAsync(world, id, "pending");
+        command.CommandText = "COMMIT";
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal((0, 1), ((await run).Done().Counter("expired"), (await run).Counter("waiting")));
+        Assert.Equal(["active"], await StatusesAsync(world, id));
+    }
+
     internal static Task<JobResult> RunAsync(JobWorld world, params string[] args) => world.RunAsync(Job, ["--as-of", AsOf, .. args]);
 
     internal static async Task<long> AddAsync(JobWorld world, string? change = null, DateTime? ended = null)

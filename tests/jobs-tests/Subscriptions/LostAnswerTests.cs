@@ -54,6 +54,35 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
         Assert.Equal(1, await world.ChargesAsync());
     }
 
+    /// <summary>The database's answers get lost as well: the transaction is repeated, and finds that it went through.</summary>
+    [Theory]
+    [InlineData("INSERT INTO payments")]
+    [InlineData("SET status = 'succeeded'")]
+    public async Task A_commit_whose_answer_is_lost_is_recognized(string statement)
+    {
+        await using var world = await fixture.WorldAsync();
+        Assert.SkipWhen(world.Server.Host.StartsWith('/'), "the proxy speaks TCP, and the server is on a socket");
+        var subscription = await world.DueAsync("ada");
+        await world.DueAsync("ben");
+        await using var proxy = await PostgresProxy.StartAsync(world.Server.Host, world.Server.Port);
+        var direct = world.Environment["DATABASE_URL"]!;
+        world.Environment["DATABASE_URL"] = Crash.CrashRig.Through(proxy, world.Server, direct);
+        // An undisturbed run of another subscription tells what the step is called.
+        (await world.AutopaymentAsync(Morning, "--only", Text(subscription + 1))).Done();
+        var step = proxy.Log.Select(trip => trip.Step).Single(step => step.Contains(statement, StringComparison.Ordinal) && step.EndsWith("COMMIT", StringComparison.Ordinal));
+        proxy.Reset();
+        proxy.StopAt(step, 1, Phase.After);
+
+        var run = world.AutopaymentAsync(Morning, "--only", Text(subscription));
+        await proxy.Reached;
+        proxy.Reset();
+
+        Assert.Equal(1, (await run).Done().Counter("charged"));
+        Assert.Equal("succeeded", (string)Assert.Single(await world.AttemptsAsync(subscription)).status);
+        Assert.Equal(2, (await world.CreationsAsync()).Count);
+        Assert.Equal(2, await world.ScalarAsync<long>("SELECT count(*) FROM receipts"));
+    }
+
     [Fact]
     public async Task A_run_killed_while_waiting_leaves_an_attempt_that_the_next_run_settles()
     {

@@ -46,6 +46,33 @@ public sealed class UnmatchedPaymentTests(PostgresFixture fixture)
     }
 
     [Fact]
+    public async Task A_dry_run_foretells_what_will_be_parked_for_its_payer_or_its_money()
+    {
+        await using var world = await fixture.WorldAsync();
+        var user = await world.UserAsync("ada");
+        await world.UserAsync("ben");
+        await world.PlanAsync();
+        // Old ones that succeeded today: announced by Events alone, so that a dry run comes upon each once.
+        var created = DateTime.UtcNow.AddDays(-2);
+        var succeeded = DateTime.UtcNow.AddMinutes(-5);
+        await world.IntentAsync("pi_good", metadata: new { user_id = Text(user), plan = "monthly" }, created: created, succeededAt: succeeded);
+        await world.IntentAsync("pi_nobody", customer: null, method: "pm_card_visa", created: created, succeededAt: succeeded);
+        await world.IntentAsync("pi_other", customer: "cus_ben", method: "pm_ben", metadata: new { user_id = Text(user), plan = "monthly" }, created: created, succeededAt: succeeded);
+        var payment = await world.PaymentAsync(user, "pi_less");
+        await world.IntentAsync("pi_less", amount: 999, metadata: new { payment_id = Text(payment) }, created: created, succeededAt: succeeded);
+        var before = await world.StateAsync();
+
+        var pending = (await world.MatchPendingAsync("--dry-run")).Done();
+        var dry = (await world.MatchSuccessfulAsync("--dry-run")).Done();
+        Assert.Equal(before, await world.StateAsync());
+        var real = (await world.MatchSuccessfulAsync()).Done();
+
+        Assert.Equal((0, 1), (pending.Counter("matched"), pending.Counter("parked_payments")));
+        Assert.Equal((1, 3), (dry.Counter("matched"), dry.Counter("parked_payments")));
+        Assert.Equal((1, 3), (real.Counter("matched"), real.Counter("parked_payments")));
+    }
+
+    [Fact]
     public async Task Malformed_metadata_does_not_hide_a_customer_and_plan_that_are_known()
     {
         await using var world = await fixture.WorldAsync();
@@ -55,6 +82,55 @@ public sealed class UnmatchedPaymentTests(PostgresFixture fixture)
 
         Assert.Equal(1, (await world.MatchSuccessfulAsync()).Done().Counter("matched"));
         Assert.Equal(user, (long)(await world.OneAsync("SELECT user_id FROM subscriptions")).user_id);
+    }
+
+    [Fact]
+    public async Task A_payment_tied_to_parked_money_afterwards_leaves_the_flight_and_is_told_once()
+    {
+        await using var world = await fixture.WorldAsync();
+        var user = await world.UserAsync("ada");
+        var subscription = await world.SubscriptionAsync(user, await world.PlanAsync(), DateTime.UtcNow.AddDays(-1), "past_due");
+        await world.IntentAsync("pi_1", amount: 700);
+        Assert.Equal(1, (await world.MatchSuccessfulAsync()).Done().Counter("parked_payments"));
+        // The application writes down only now what it was for, and 1000 were asked.
+        var payment = await world.PaymentAsync(user, "pi_1", columns: "subscription_id, purpose", values: $"{subscription}, 'subscription'");
+
+        Assert.Equal(1, (await world.MatchPendingAsync()).Done().Counter("parked_payments"));
+
+        var row = await world.RowAsync("payments", payment);
+        Assert.Equal(("failed", "amount_mismatch"), ((string)row.status, (string)row.failure_code));
+        Assert.Equal(payment, (long)(await world.OneAsync("SELECT payment_id FROM unmatched_payments")).payment_id);
+        Assert.Equal(1, await world.ScalarAsync<long>("SELECT count(*) FROM audit_logs WHERE action = 'payment.parked'"));
+        Assert.Equal(1, await world.MailsAsync("staff_unmatched_payments"));
+        // Until it is resolved nothing is charged for the period; then the next charge is free to go.
+        Assert.Equal(0, (await world.RunAsync("autopayment")).Done().Counter("charged"));
+        var after = await world.StateAsync();
+        Assert.Equal(0, (await world.MatchPendingAsync()).Done().Counter("parked_payments"));
+        Assert.Equal(after, await world.StateAsync());
+        await world.ExecuteAsync("UPDATE unmatched_payments SET resolved_at = now()");
+        Assert.Equal(1, (await world.RunAsync("autopayment")).Done().Counter("charged"));
+    }
+
+    [Fact]
+    public async Task A_payment_tied_to_parked_money_afterwards_is_booked_when_it_agrees()
+    {
+        await using var world = await fixture.WorldAsync();
+        var user = await world.UserAsync("ada");
+        await world.PlanAsync();
+        await world.IntentAsync("pi_1");
+        Assert.Equal(1, (await world.MatchSuccessfulAsync()).Done().Counter("parked_payments"));
+        var payment = await world.PaymentAsync(user, "pi_1", columns: "purpose, plan_id", values: "'subscription', (SELECT id FROM plans)");
+
+        Assert.Equal(1, (await world.MatchPendingAsync()).Done().Counter("matched"));
+
+        Assert.Equal("succeeded", await world.StatusAsync("payments", payment));
+        // Nobody must refund it by hand now.
+        var parked = await world.OneAsync("SELECT resolved_at IS NOT NULL AS resolved, resolution FROM unmatched_payments");
+        Assert.Equal((true, "booked"), ((bool)parked.resolved, (string)parked.resolution));
+        var after = await world.StateAsync();
+        (await world.MatchPendingAsync()).Done();
+        (await world.MatchSuccessfulAsync()).Done();
+        Assert.Equal(after, await world.StateAsync());
     }
 
     [Fact]
