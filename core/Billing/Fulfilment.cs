@@ -27,7 +27,8 @@ public sealed class Fulfilment(
 {
     /// <param name="intent">Read from Stripe just now, status succeeded; never an old replay.</param>
     /// <param name="billingSubscriptionId">Set for the payment of a Stripe Billing invoice: our subscription it belongs to, recorded without extending.</param>
-    public async Task<FulfilmentOutcome> FulfilAsync(PaymentIntent intent, long? billingSubscriptionId = null)
+    /// <param name="orderId">The order that it pays, when the caller knows and the PaymentIntent may not say.</param>
+    public async Task<FulfilmentOutcome> FulfilAsync(PaymentIntent intent, long? billingSubscriptionId = null, long? orderId = null)
     {
         if (intent.Status != PaymentIntentStatus.Succeeded)
         {
@@ -38,7 +39,7 @@ public sealed class Fulfilment(
         {
             try
             {
-                return await db.TransactionAsync(tx => InTransactionAsync(tx, intent, billingSubscriptionId), run.Aborting);
+                return await db.TransactionAsync(tx => InTransactionAsync(tx, intent, billingSubscriptionId, orderId), run.Aborting);
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation && attempt < 3)
             {
@@ -51,11 +52,11 @@ public sealed class Fulfilment(
     public Task<FulfilmentOutcome> ParkAsync(PaymentIntent intent, string reason) =>
         db.TransactionAsync(tx => ParkAsync(tx, intent, null, reason), run.Aborting);
 
-    private async Task<FulfilmentOutcome> InTransactionAsync(Tx tx, PaymentIntent intent, long? billingSubscriptionId)
+    private async Task<FulfilmentOutcome> InTransactionAsync(Tx tx, PaymentIntent intent, long? billingSubscriptionId, long? paidOrderId)
     {
         var metadata = new PaymentMetadata(intent.Metadata);
         var found = await FindRowAsync(tx, intent, metadata);
-        var userId = found?.UserId ?? await FindUserAsync(tx, intent, metadata, billingSubscriptionId);
+        var userId = found?.UserId ?? await FindUserAsync(tx, intent, metadata, billingSubscriptionId, paidOrderId);
         if (userId is null || await LockUserAsync(tx, userId.Value, intent.CustomerId) is not { } user)
         {
             return await ParkAsync(tx, intent, found?.Id, ParkingReason.UserUnknown);
@@ -78,7 +79,7 @@ public sealed class Fulfilment(
             return await ParkAsync(tx, intent, row?.Id, mismatch);
         }
 
-        var orderId = row?.OrderId ?? metadata.OrderId ?? (row is null ? await OrderOfAsync(tx, intent) : null);
+        var orderId = row?.OrderId ?? metadata.OrderId ?? paidOrderId ?? (SaysNothing(row) ? await OrderOfAsync(tx, intent) : null);
         var success = new Success
         {
             Intent = intent,
@@ -147,12 +148,16 @@ public sealed class Fulfilment(
         """
         SELECT id FROM users
         WHERE id = coalesce(@UserId, (SELECT user_id FROM subscriptions WHERE id = @BillingSubscriptionId),
+                            (SELECT user_id FROM orders WHERE id = @PaidOrderId),
                             (SELECT user_id FROM orders WHERE payment_intent_id = @Id LIMIT 1),
                             (SELECT id FROM users WHERE provider_customer_id = @CustomerId))
         """;
 
-    private static Task<long?> FindUserAsync(Tx tx, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId) =>
-        tx.SingleOrDefaultAsync<long?>(FindUser, new { metadata.UserId, BillingSubscriptionId = billingSubscriptionId, intent.Id, intent.CustomerId });
+    private static Task<long?> FindUserAsync(
+        Tx tx, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId, long? paidOrderId) =>
+        tx.SingleOrDefaultAsync<long?>(
+            FindUser,
+            new { metadata.UserId, BillingSubscriptionId = billingSubscriptionId, PaidOrderId = paidOrderId, intent.Id, intent.CustomerId });
 
     private sealed class User
     {
@@ -178,6 +183,9 @@ public sealed class Fulfilment(
         tx.SingleAsync<bool>(
             "SELECT EXISTS (SELECT FROM payments WHERE provider_payment_id = @intentId AND status IN ('succeeded', 'refunded', 'disputed'))",
             new { intentId });
+
+    /// <summary>No row, or one that names nothing it pays for.</summary>
+    private static bool SaysNothing(Payment? row) => row is null or { Purpose: "other", SubscriptionId: null, MembershipId: null, PlanId: null };
 
     /// <summary>An application may have put its PaymentIntent on the order and nothing in the metadata.</summary>
     private static Task<long?> OrderOfAsync(Tx tx, PaymentIntent intent) =>
