@@ -44,6 +44,7 @@ internal static class OrderScenarios
             await world.OpenIntentAsync(intent, created: old, status: intent == "pi_canceled" ? "canceled" : "requires_payment_method");
         }
 
+        await world.ExecuteAsync("UPDATE payments SET created_at = @old", new { old });
         await world.StaleOrderAsync(user, "pi_in_time", Scenario.Now);
         await world.OpenIntentAsync("pi_in_time", created: old);
     }

@@ -1,8 +1,10 @@
 using System.Globalization;
+using Dapper;
 using Jobs.Billing;
 using Jobs.Database;
 using Jobs.Runs;
 using Jobs.Stripe;
+using Npgsql;
 using Xunit;
 
 namespace Jobs.Tests.Orders;
@@ -16,6 +18,7 @@ internal sealed class ScriptedShop : IDisposable
     private const int OnHand = 9;
     private static long s_lastId = 100_000;
 
+    private readonly NpgsqlDataSource _source;
     private readonly Db _db;
     private readonly JobRun _run;
     private readonly Queue<int> _script;
@@ -28,9 +31,9 @@ internal sealed class ScriptedShop : IDisposable
     private int _depth;
     private bool _killed;
 
-    public ScriptedShop(Db db, JobRun run, IEnumerable<int> script)
+    public ScriptedShop(NpgsqlDataSource source, Db db, JobRun run, IEnumerable<int> script)
     {
-        (_db, _run, _script) = (db, run, new Queue<int>(script));
+        (_source, _db, _run, _script) = (source, db, run, new Queue<int>(script));
         _stripe = new ScriptedStripe(InTheMiddleAsync);
         _client = _stripe.Client();
         var (settings, zone) = (new Settings(new Dictionary<string, string>(StringComparer.Ordinal)), new BusinessZone("Europe/Paris"));
@@ -63,9 +66,12 @@ internal sealed class ScriptedShop : IDisposable
 
     private async Task InTheMiddleAsync()
     {
-        await CheckAsync();
         if (_script.TryDequeue(out var step))
+        {
+            await CheckAsync();
             await HappenAsync(step);
+        }
+
         if (_killed)
             throw new HttpRequestException(HttpRequestError.ResponseEnded, "Killed, or a reply lost.");
     }
@@ -145,7 +151,7 @@ internal sealed class ScriptedShop : IDisposable
     /// <summary>The shop takes an order of one product or both, if the stock is there.</summary>
     private async Task SellAsync(int which)
     {
-        if (_orders.Count == 6)
+        if (_orders.Count == 4)
             return;
         var order = _base + _orders.Count;
         var (first, second) = (1 + (which % 3), which / 3 % 3);
@@ -248,11 +254,17 @@ internal sealed class ScriptedShop : IDisposable
     /// <summary>The counter is the sum of the open reservations, and what left the shelf is what was paid: at every step.</summary>
     private async Task CheckAsync() => Assert.Empty(await QueryAsync<string>(Broken, new { First = _base, OnHand }));
 
-    private Task<int> ExecuteAsync(string sql, object parameters) =>
-        _db.TransactionAsync(tx => tx.ExecuteAsync(sql, parameters), CancellationToken.None);
+    private async Task<int> ExecuteAsync(string sql, object parameters)
+    {
+        await using var connection = await _source.OpenConnectionAsync();
+        return await connection.ExecuteAsync(sql, parameters);
+    }
 
-    private Task<List<T>> QueryAsync<T>(string sql, object parameters) =>
-        _db.TransactionAsync(tx => tx.QueryAsync<T>(sql, parameters), CancellationToken.None);
+    private async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, object parameters)
+    {
+        await using var connection = await _source.OpenConnectionAsync();
+        return [.. await connection.QueryAsync<T>(sql, parameters)];
+    }
 
     private static string Name(long order, string which) => string.Create(CultureInfo.InvariantCulture, $"pi_{order}{which}");
 

@@ -22,31 +22,30 @@ public sealed class StockInvariantTests(PostgresFixture fixture)
 
     // A script is shrunk by leaving steps out.
     private static readonly Arbitrary<int[]> Scripts = Arb.From(
-        Gen.Choose(0, 16 * 12 - 1).ArrayOf(24), script => Enumerable.Range(0, script.Length).Select(i => script.Where((_, at) => at != i).ToArray()));
+        Gen.Choose(0, 16 * 12 - 1).ArrayOf(16), script => Enumerable.Range(0, script.Length).Select(i => script.Where((_, at) => at != i).ToArray()));
 
     [Fact]
     public async Task The_stock_counter_is_the_sum_of_open_reservations_at_every_step_of_any_interleaving()
     {
         await using var world = await fixture.WorldAsync();
-        await using var db = Connect(world);
+        // Few statements, thousands of times: planning each anew would take most of the time.
+        await using var source = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(DatabaseUrl.Parse(world.Environment["DATABASE_URL"]!).ConnectionString) { MaxAutoPrepare = 50, AutoPrepareMinUsages = 2 });
+        await using var db = new Db(source, readOnly: false, NullLogger<Db>.Instance);
         using var stop = new StopSignal();
         using var result = new RunResult("expire-stale-orders", OutputFormat.Text, items: false);
         var run = Run(db, stop, result);
 
         var config = Config.QuickThrowOnFailure.WithMaxTest(Interleavings).WithQuietOnSuccess(true)
             .WithParallelRunConfig(FSharpOption<ParallelRunConfig>.Some(new ParallelRunConfig(6)));
-        await Task.Run(() => Check.One(config, Prop.ForAll(Scripts, script => PlayAsync(db, run, script))));
+        await Task.Run(() => Check.One(config, Prop.ForAll(Scripts, script => PlayAsync(source, db, run, script))));
     }
 
-    private static async Task PlayAsync(Db db, JobRun run, int[] script)
+    private static async Task PlayAsync(NpgsqlDataSource source, Db db, JobRun run, int[] script)
     {
-        using var shop = new ScriptedShop(db, run, script);
+        using var shop = new ScriptedShop(source, db, run, script);
         await shop.PlayAsync();
     }
-
-    private static Db Connect(JobWorld world) => new(
-        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(DatabaseUrl.Parse(world.Environment["DATABASE_URL"]!).ConnectionString) { MaxPoolSize = 10 }),
-        readOnly: false, NullLogger<Db>.Instance);
 
     private static JobRun Run(Db db, StopSignal stop, RunResult result) =>
         new(Guid.CreateVersion7(), Catalogue.Find("expire-stale-orders"), new RunOptions(), result, stop, db, NullLogger.Instance)
