@@ -27,7 +27,8 @@ public sealed class Fulfilment(
 {
     /// <param name="intent">Read from Stripe just now, status succeeded; never an old replay.</param>
     /// <param name="billingSubscriptionId">Set for the payment of a Stripe Billing invoice: our subscription it belongs to, recorded without extending.</param>
-    public async Task<FulfilmentOutcome> FulfilAsync(PaymentIntent intent, long? billingSubscriptionId = null)
+    /// <param name="orderId">The order that it pays, when the caller knows and the PaymentIntent may not say.</param>
+    public async Task<FulfilmentOutcome> FulfilAsync(PaymentIntent intent, long? billingSubscriptionId = null, long? orderId = null)
     {
         if (intent.Status != PaymentIntentStatus.Succeeded)
         {
@@ -38,7 +39,7 @@ public sealed class Fulfilment(
         {
             try
             {
-                return await db.TransactionAsync(tx => InTransactionAsync(tx, intent, billingSubscriptionId), run.Aborting);
+                return await db.TransactionAsync(tx => InTransactionAsync(tx, intent, billingSubscriptionId, orderId), run.Aborting);
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation && attempt < 3)
             {
@@ -56,7 +57,7 @@ public sealed class Fulfilment(
             async tx =>
             {
                 var metadata = new PaymentMetadata(intent.Metadata);
-                var (user, row) = await FindPayerAsync(tx, LookAtPayer, intent, metadata, billingSubscriptionId);
+                var (user, row) = await FindPayerAsync(tx, LookAtPayer, intent, metadata, billingSubscriptionId, null);
                 return IsBooked(intent, row) ? FulfilmentOutcome.AlreadyFulfilled
                     : Refusal(intent, metadata, row, user) is null ? FulfilmentOutcome.Fulfilled
                     : FulfilmentOutcome.Parked;
@@ -67,10 +68,10 @@ public sealed class Fulfilment(
     public Task<FulfilmentOutcome> ParkAsync(PaymentIntent intent, string reason) =>
         db.TransactionAsync(tx => ParkAsync(tx, intent, null, reason), run.Aborting);
 
-    private async Task<FulfilmentOutcome> InTransactionAsync(Tx tx, PaymentIntent intent, long? billingSubscriptionId)
+    private async Task<FulfilmentOutcome> InTransactionAsync(Tx tx, PaymentIntent intent, long? billingSubscriptionId, long? paidOrderId)
     {
         var metadata = new PaymentMetadata(intent.Metadata);
-        var (user, row) = await FindPayerAsync(tx, LockPayer, intent, metadata, billingSubscriptionId);
+        var (user, row) = await FindPayerAsync(tx, LockPayer, intent, metadata, billingSubscriptionId, paidOrderId);
         if (IsBooked(intent, row))
         {
             return FulfilmentOutcome.AlreadyFulfilled;
@@ -81,7 +82,7 @@ public sealed class Fulfilment(
             return await ParkAsync(tx, intent, row?.Id, refusal);
         }
 
-        var orderId = row?.OrderId ?? metadata.OrderId ?? (row is null ? await OrderOfAsync(tx, intent) : null);
+        var orderId = row?.OrderId ?? metadata.OrderId ?? paidOrderId ?? (SaysNothing(row) ? await OrderOfAsync(tx, intent) : null);
         var success = new Success
         {
             Intent = intent,
@@ -146,6 +147,7 @@ public sealed class Fulfilment(
         $"""
         coalesce((SELECT user_id {OfIntent}), @UserId,
                  (SELECT user_id FROM subscriptions WHERE id = @BillingSubscriptionId),
+                 (SELECT user_id FROM orders WHERE id = @PaidOrderId),
                  (SELECT user_id FROM orders WHERE payment_intent_id = @IntentId LIMIT 1),
                  (SELECT id FROM users WHERE provider_customer_id = @CustomerId))
         """;
@@ -182,7 +184,7 @@ public sealed class Fulfilment(
     }
 
     private static async Task<(User? User, Payment? Row)> FindPayerAsync(
-        Tx tx, string sql, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId)
+        Tx tx, string sql, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId, long? paidOrderId)
     {
         while (true)
         {
@@ -195,6 +197,7 @@ public sealed class Fulfilment(
                     metadata.AttemptKey,
                     metadata.UserId,
                     BillingSubscriptionId = billingSubscriptionId,
+                    PaidOrderId = paidOrderId,
                     intent.CustomerId,
                 });
             var locked = await answers.ReadSingleOrDefaultAsync<long?>();
@@ -207,6 +210,9 @@ public sealed class Fulfilment(
             }
         }
     }
+
+    /// <summary>No row, or one that names nothing it pays for.</summary>
+    private static bool SaysNothing(Payment? row) => row is null or { Purpose: "other", SubscriptionId: null, MembershipId: null, PlanId: null };
 
     /// <summary>An application may have put its PaymentIntent on the order and nothing in the metadata.</summary>
     private static Task<long?> OrderOfAsync(Tx tx, PaymentIntent intent) =>

@@ -45,6 +45,34 @@ public sealed class IntentSearch(StripeClient stripe, JobRun run)
         return found;
     }
 
+    /// <summary>
+    /// The PaymentIntents that say they pay this order, or one of its payments; none when there is no customer to list by.
+    /// </summary>
+    public async Task<IReadOnlyList<PaymentIntent>> FindAsync(StaleOrder order)
+    {
+        var found = new List<PaymentIntent>();
+        if (order.ProviderCustomerId is null)
+        {
+            return found;
+        }
+
+        var options = new PaymentIntentListOptions
+        {
+            Customer = order.ProviderCustomerId,
+            Created = new DateRangeOptions { GreaterThanOrEqual = new DateTimeOffset(order.CreatedAt) - Skew },
+        };
+        await foreach (var intent in stripe.PaymentIntents.ListAsync(options, run.Aborting))
+        {
+            var metadata = new PaymentMetadata(intent.Metadata);
+            if (metadata.OrderId == order.Id || (metadata.PaymentId is { } payment && order.UnnamedPaymentIds.Contains(payment)))
+            {
+                found.Add(intent);
+            }
+        }
+
+        return found;
+    }
+
     private static bool Belongs(PaymentIntent intent, Payment payment)
     {
         var metadata = new PaymentMetadata(intent.Metadata);

@@ -36,6 +36,10 @@ public static class Catalogue
             "*/2 * * * *", TimeSpan.FromMinutes(10), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
         new("match-successful-payments", "Finds payments that succeeded at Stripe and are unknown here, and fulfils them.",
             "1-59/2 * * * *", TimeSpan.FromMinutes(10), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
+        new("expire-stale-orders", "Expires unpaid orders past their time: cancels their PaymentIntents, releases their stock.",
+            "*/5 * * * *", TimeSpan.FromMinutes(30), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
+        new("cleanup-stale-payment-intents", "Cancels abandoned PaymentIntents at Stripe.",
+            "0 3 * * 0", TimeSpan.FromHours(2), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
     ];
 
     public static JobDefinition Find(string name) =>

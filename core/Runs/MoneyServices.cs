@@ -20,6 +20,7 @@ internal static class MoneyServices
         .AddSingleton<Dunning>()
         .AddSingleton<Settlement>()
         .AddSingleton<IntentEnding>()
+        .AddSingleton<OrderExpiry>()
         .AddSingleton<IntentSearch>()
         .AddSingleton<InvoiceTie>()
         .AddSingleton(TimeProvider.System);

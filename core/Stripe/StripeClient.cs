@@ -31,6 +31,7 @@ public sealed class StripeClient : IDisposable
         Events = new EventService(transport);
         InvoicePayments = new InvoicePaymentService(transport);
         Invoices = new InvoiceService(transport);
+        CheckoutSessions = new CheckoutSessionService(transport);
     }
 
     public PaymentIntentService PaymentIntents { get; }
@@ -44,6 +45,8 @@ public sealed class StripeClient : IDisposable
     public InvoicePaymentService InvoicePayments { get; }
 
     public InvoiceService Invoices { get; }
+
+    public CheckoutSessionService CheckoutSessions { get; }
 
     public void Dispose() => transport.Dispose();
 }

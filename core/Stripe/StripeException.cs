@@ -50,6 +50,9 @@ public sealed class StripeException(string message, Exception? inner = null) : E
 
     public bool IsNotFound => StripeError?.Code == StripeErrorCode.ResourceMissing;
 
+    /// <summary>Stripe understood the request and refuses it; nothing was carried out.</summary>
+    public bool IsInvalidRequest => HttpStatus == HttpStatusCode.BadRequest && StripeError?.Type == StripeErrorType.InvalidRequestError;
+
     /// <summary>The object's state forbids the action; <see cref="StripeError.PaymentIntent"/> holds that state.</summary>
     public bool IsUnexpectedState => StripeError?.Code == StripeErrorCode.PaymentIntentUnexpectedState;
 }

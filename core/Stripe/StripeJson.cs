@@ -26,11 +26,13 @@ namespace Jobs.Stripe;
 [JsonSerializable(typeof(Invoice))]
 [JsonSerializable(typeof(InvoicePayment))]
 [JsonSerializable(typeof(Event))]
+[JsonSerializable(typeof(CheckoutSession))]
 [JsonSerializable(typeof(StripeList<PaymentIntent>), TypeInfoPropertyName = "PaymentIntents")]
 [JsonSerializable(typeof(StripeList<PaymentMethod>), TypeInfoPropertyName = "PaymentMethods")]
 [JsonSerializable(typeof(StripeList<InvoicePayment>), TypeInfoPropertyName = "InvoicePayments")]
 [JsonSerializable(typeof(StripeList<InvoiceLineItem>), TypeInfoPropertyName = "InvoiceLineItems")]
 [JsonSerializable(typeof(StripeList<Event>), TypeInfoPropertyName = "Events")]
+[JsonSerializable(typeof(StripeList<CheckoutSession>), TypeInfoPropertyName = "CheckoutSessions")]
 internal sealed partial class StripeJson : JsonSerializerContext;
 
 /// <summary>Text; any other shape reads as absent.</summary>

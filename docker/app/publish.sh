@@ -12,7 +12,8 @@ if [ -f "$stamp" ] && [ -z "$(find core jobs migrations docker/app Directory.Bui
     exit 0
 fi
 
-rm -rf "$app" artifacts/jobs
+# What was trimmed and listed before may lack what the sources use now, and would not be made anew.
+rm -rf "$app" artifacts/jobs artifacts/obj/app/release_linux-x64
 dotnet publish docker/app/app.csproj -c Release -o "$app" --nologo -v quiet
 
 for host in jobs/*/*.csproj migrations/*.csproj; do

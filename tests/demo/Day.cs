@@ -10,6 +10,7 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
 
     public async Task GoAsync()
     {
+        await ExpireOrdersAsync();
         await ExpirePaymentsAsync();
         await AutopaymentKilledAsync();
         await AutopaymentAgainAsync();
@@ -17,6 +18,31 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
         await MatchSuccessfulAsync();
         await AutopaymentOnceMoreAsync();
         await ExpireSubscriptionsAsync();
+        await CleanupAsync();
+    }
+
+    private async Task ExpireOrdersAsync()
+    {
+        await stage.Stripe.FaultAsync("hang_before", new { method = "POST", path = $"/v1/payment_intents/{Shop.PaidInTheRace}/cancel", times = 1 });
+        using var process = stage.Start("expire-stale-orders");
+        await stage.Stripe.HeldAsync(waitMs: 30_000);
+        await stage.Stripe.ActAsync(Shop.PaidInTheRace, "pay", new { });
+        await stage.Stripe.ReleaseAsync();
+        var run = stage.Keep("expire-stale-orders", await process.EndAsync());
+        await stage.Stripe.ClearFaultsAsync();
+        Tell(run, "03:05",
+            $"{Many(run["orders_expired"], "order")} were not paid in time: canceled at Stripe first, then {Many(run["stock_released"], "piece")} back in stock. "
+            + $"{run["paid_in_race"]} customer paid in the very moment in which Stripe was asked to cancel: paid, not expired. {run["left"]} waits for a bank debit under way.");
+        checks.That(run["orders_expired"] == Shop.Stale - 2, $"{run["orders_expired"]} orders expired");
+        checks.That(run["paid_in_race"] == 1 && run["left"] == 1, "an order that was paid, or is being paid, was not left alone");
+    }
+
+    private async Task CleanupAsync()
+    {
+        var run = await stage.RunAsync("cleanup-stale-payment-intents");
+        Tell(run, "Sun  ",
+            $"{Many(run["payment_intents_canceled"], "PaymentIntent")} that nobody paid for more than a week canceled; those of living orders and payments are left.");
+        checks.That(run["payment_intents_canceled"] == Shop.Abandoned, $"{run["payment_intents_canceled"]} abandoned PaymentIntents were canceled");
     }
 
     private async Task ExpirePaymentsAsync()

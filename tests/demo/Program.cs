@@ -42,6 +42,9 @@ async Task<int> RunAsync()
     var history = new History(business);
     await Seeding.IntoDatabaseAsync(stage.Database, business, history);
     await Seeding.IntoProviderAsync(stage.Stripe, business, history);
+    var shop = new Shop(business);
+    await shop.IntoDatabaseAsync(stage.Database);
+    await shop.IntoProviderAsync(stage.Stripe);
     Tell("PostgreSQL", $"{stage.Server.Description}, thrown away at the end; the schema is made by the job migrate");
     Tell("Stripe", "an imitation on this machine, with its rate limit, its idempotency keys and its ways to fail");
     Tell("the jobs", "the published programs, under a login that may only read and write rows");

@@ -37,6 +37,13 @@ internal sealed class Reconciliation(Stage stage, Checks checks)
             "SELECT count(*) FROM payments AS p WHERE status = 'succeeded' AND NOT EXISTS (SELECT FROM receipts AS r WHERE r.payment_id = p.id)");
         checks.Show(gaps == 0 && without == 0, "receipts", $"{Number(receipts)}, one for each payment, numbered without a gap");
 
+        var drifted = await stage.Database.ScalarAsync<long>(
+            """
+            SELECT count(*) FROM products AS p
+            WHERE stock_reserved <> (SELECT coalesce(sum(quantity), 0) FROM stock_reservations AS r WHERE r.product_id = p.id AND r.released_at IS NULL)
+            """);
+        checks.Show(drifted == 0, "stock", $"{drifted} products whose counter is not the sum of its reservations");
+
         var mails = await stage.Database.ScalarAsync<long>("SELECT count(*) FROM notifications");
         var doubled = await stage.Database.ScalarAsync<long>("SELECT count(*) - count(DISTINCT dedupe_key) FROM notifications");
         checks.Show(doubled == 0, "mails", $"{Number(mails)} in the outbox, none of them twice");

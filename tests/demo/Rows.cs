@@ -18,3 +18,11 @@ internal sealed record PaymentRow(
 internal sealed record ReceiptRow(string Number, long PaymentId, DateTime IssuedAt, long AmountMinor, string Currency);
 
 internal sealed record CounterRow(string Series, int Year, long LastNumber, DateTime LastIssuedAt);
+
+internal sealed record ProductRow(long Id, string Sku, string Name, long StockOnHand, long StockReserved);
+
+internal sealed record OrderRow(
+    long Id, long UserId, long TotalMinor, string Currency, string PaymentIntentId, DateTime CreatedAt, DateTime ExpiresAt);
+
+/// <summary>Of an order, and its reservation.</summary>
+internal sealed record ItemRow(long OrderId, long ProductId, long Quantity);

@@ -4,7 +4,10 @@ namespace Jobs.Demo;
 internal sealed class SecondTime(Stage stage, Checks checks)
 {
     private static readonly string[] Jobs =
-        ["expire-payments", "autopayment", "match-pending-payments", "match-successful-payments", "expire-subscriptions"];
+    [
+        "expire-stale-orders", "expire-payments", "autopayment", "match-pending-payments", "match-successful-payments",
+        "expire-subscriptions", "cleanup-stale-payment-intents",
+    ];
 
     public async Task GoAsync()
     {

@@ -94,6 +94,12 @@ public sealed partial record Truth(string State, string Taken)
                        WHERE kind = 'staff_unmatched_payments') AS told ON told.id = u.id
             GROUP BY u.id HAVING count(told) <> 1
             """),
+        ("no order is left half expired", "SELECT id FROM orders WHERE status = 'expiring'"),
+        ("a stock counter is the sum of the open reservations",
+            """
+            SELECT p.id, p.stock_reserved FROM products AS p
+            WHERE p.stock_reserved <> (SELECT coalesce(sum(r.quantity), 0) FROM stock_reservations AS r WHERE r.product_id = p.id AND r.released_at IS NULL)
+            """),
         ("no lease is left", "SELECT name, holder FROM leases"),
         ("no run is left open", "SELECT job, started_at FROM job_runs WHERE status = 'running'"),
         ("a subscription points to its last success",
