@@ -70,14 +70,15 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) 
         }
     }
 
-    // Per transaction, not per session: behind PgBouncer a session setting would leak to strangers.
+    // Per transaction, not per session: behind PgBouncer a session setting would leak to strangers. Who is frozen in the middle
+    // of one loses it before those that wait for its locks have spent their attempts (7 times 5 s, and the pauses).
     private string TransactionSettings(TimeSpan statementTimeout) => string.Create(
         CultureInfo.InvariantCulture,
         $"""
         {(ReadOnly ? "SET TRANSACTION READ ONLY;" : "")}
         SET LOCAL statement_timeout = {(int)statementTimeout.TotalMilliseconds};
         SET LOCAL lock_timeout = 5000;
-        SET LOCAL idle_in_transaction_session_timeout = 60000;
+        SET LOCAL idle_in_transaction_session_timeout = 20000;
 
         """);
 

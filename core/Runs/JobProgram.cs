@@ -32,9 +32,6 @@ public static class JobProgram
 
     private static async Task<int> RunAsync(string[] args, JobOption[] options, Action<IServiceCollection> services)
     {
-        // Before the first of them starts: idle threads of the pool sleep at once. These programs wait for networks, and
-        // spinning for work that may come soon was a quarter of all they used of a CPU.
-        AppContext.SetData("System.Threading.ThreadPool.UnfairSemaphoreSpinLimit", 0);
         var clock = Stopwatch.StartNew();
         var job = Catalogue.Find(Assembly.GetEntryAssembly()!.GetName().Name!);
         using var stop = new StopSignal();

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Jobs.Database;
 using Jobs.Stripe;
 using Microsoft.Extensions.Logging;
@@ -71,19 +72,12 @@ public sealed class JobRun
         try
         {
             await Parallel.ForEachAsync(
-                items,
+                WithinLimitAsync(items, item => IsParked(troubled, id(item))),
                 new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = ending.Token },
                 async (item, _) =>
                 {
-                    if (ending.IsCancellationRequested || IsParked(troubled, id(item)))
+                    if (ending.IsCancellationRequested)
                     {
-                        return;
-                    }
-
-                    if (!WithinLimit())
-                    {
-                        // What lies beyond the limit need not even be read.
-                        await ending.CancelAsync();
                         return;
                     }
 
@@ -124,7 +118,30 @@ public sealed class JobRun
     public Task EachAsync<T>(IEnumerable<T> items, Func<T, string> id, Func<T, Task> work, int parallel = 1, long? total = null) =>
         EachAsync(items.ToAsyncEnumerable(), id, work, parallel, total);
 
-    private bool WithinLimit() => Options.Limit is not { } limit || Interlocked.Increment(ref _begun) <= limit;
+    /// <summary>The first of them, in their order; what lies beyond the limit is not even read.</summary>
+    private async IAsyncEnumerable<T> WithinLimitAsync<T>(
+        IAsyncEnumerable<T> items, Func<T, bool> isParked, [EnumeratorCancellation] CancellationToken ending = default)
+    {
+        if (_begun >= Options.Limit)
+        {
+            yield break;
+        }
+
+        await foreach (var item in items.WithCancellation(ending))
+        {
+            if (isParked(item))
+            {
+                continue;
+            }
+
+            _begun++;
+            yield return item;
+            if (_begun >= Options.Limit)
+            {
+                yield break;
+            }
+        }
+    }
 
     private static bool EndsRun(Exception e) => e is StopRunException || Db.IsPassing(e);
 
