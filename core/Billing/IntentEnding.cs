@@ -57,12 +57,12 @@ public sealed class IntentEnding(StripeClient stripe, JobRun run)
         : IsCancelable(intent.Status) ? (IntentEnd.Open, intent)
         : Of(intent);
 
-    /// <returns>The current state, or null when the provider does not know the id.</returns>
+    /// <returns>The current state with the charge, or null when the provider does not know the id.</returns>
     public async Task<PaymentIntent?> LookAsync(string intentId)
     {
         try
         {
-            return (await stripe.PaymentIntents.GetAsync(intentId, run.Aborting)).Value;
+            return (await stripe.PaymentIntents.GetAsync(intentId, [Fulfilment.LatestCharge], run.Aborting)).Value;
         }
         catch (StripeException e) when (e.IsNotFound)
         {

@@ -9,6 +9,9 @@ public enum SettlementOutcome
 {
     Fulfilled,
     AlreadyFulfilled,
+
+    /// <summary>It succeeded, and all of it had gone back already: booked, nothing granted.</summary>
+    Refunded,
     Parked,
     Declined,
     Canceled,
@@ -29,6 +32,7 @@ public sealed class Settlement(Db db, JobRun run, Fulfilment fulfilment, Dunning
         {
             FulfilmentOutcome.Fulfilled => SettlementOutcome.Fulfilled,
             FulfilmentOutcome.AlreadyFulfilled => SettlementOutcome.AlreadyFulfilled,
+            FulfilmentOutcome.Refunded => SettlementOutcome.Refunded,
             _ => SettlementOutcome.Parked,
         },
         PaymentIntentStatus.Canceled => await CancelAsync(payment, intent),
@@ -46,6 +50,7 @@ public sealed class Settlement(Db db, JobRun run, Fulfilment fulfilment, Dunning
     /// </summary>
     public static SettlementOutcome Foresee(Payment payment, PaymentIntent intent) => intent.Status switch
     {
+        PaymentIntentStatus.Succeeded when Fulfilment.WentBack(intent) => SettlementOutcome.Refunded,
         PaymentIntentStatus.Succeeded => SettlementOutcome.Fulfilled,
         PaymentIntentStatus.Canceled => SettlementOutcome.Canceled,
         PaymentIntentStatus.RequiresPaymentMethod when intent.LastPaymentError is not null => SettlementOutcome.Declined,

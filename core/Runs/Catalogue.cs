@@ -36,6 +36,8 @@ public static class Catalogue
             "*/2 * * * *", TimeSpan.FromMinutes(10), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
         new("match-successful-payments", "Finds payments that succeeded at Stripe and are unknown here, and fulfils them.",
             "1-59/2 * * * *", TimeSpan.FromMinutes(10), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
+        new("subscription-sync", "Brings Stripe Billing subscriptions, refunds and disputes into the database.",
+            "0 2 * * *", TimeSpan.FromHours(4), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
     ];
 
     public static JobDefinition Find(string name) =>

@@ -22,5 +22,6 @@ internal static class MoneyServices
         .AddSingleton<IntentEnding>()
         .AddSingleton<IntentSearch>()
         .AddSingleton<InvoiceTie>()
+        .AddSingleton<Reversals>()
         .AddSingleton(TimeProvider.System);
 }

@@ -31,6 +31,9 @@ public sealed class StripeClient : IDisposable
         Events = new EventService(transport);
         InvoicePayments = new InvoicePaymentService(transport);
         Invoices = new InvoiceService(transport);
+        Subscriptions = new SubscriptionService(transport);
+        Refunds = new RefundService(transport);
+        Disputes = new DisputeService(transport);
     }
 
     public PaymentIntentService PaymentIntents { get; }
@@ -44,6 +47,12 @@ public sealed class StripeClient : IDisposable
     public InvoicePaymentService InvoicePayments { get; }
 
     public InvoiceService Invoices { get; }
+
+    public SubscriptionService Subscriptions { get; }
+
+    public RefundService Refunds { get; }
+
+    public DisputeService Disputes { get; }
 
     public void Dispose() => transport.Dispose();
 }

@@ -50,6 +50,10 @@ public sealed class ContractTests
         ["list what a PaymentIntent paid"] = c => c.InvoicePayments.ListAsync("pi_1").CountAsync().AsTask(),
         ["list invoice payments"] = c => c.InvoicePayments.ListAsync(new InvoicePaymentListOptions { Invoice = "in_1", Status = "paid", Created = Window }).CountAsync().AsTask(),
         ["get an invoice"] = c => c.Invoices.GetAsync("in_1"),
+        ["get a subscription"] = c => c.Subscriptions.GetAsync("sub_1"),
+        ["list subscriptions"] = c => c.Subscriptions.ListAsync(new() { Status = "all", Customer = "cus_1", Created = Window }).CountAsync().AsTask(),
+        ["list refunds"] = c => c.Refunds.ListAsync(new() { PaymentIntent = "pi_1", Created = Window }).CountAsync().AsTask(),
+        ["list disputes"] = c => c.Disputes.ListAsync(new() { PaymentIntent = "pi_1", Created = Window }).CountAsync().AsTask(),
     };
 
     public static TheoryData<string> Names => [.. Requests.Keys];
@@ -92,7 +96,7 @@ public sealed class ContractTests
     [Fact]
     public void Every_public_call_of_the_services_is_among_the_requests()
     {
-        Type[] services = [typeof(PaymentIntentService), typeof(CustomerService), typeof(PaymentMethodService), typeof(EventService), typeof(InvoicePaymentService), typeof(InvoiceService)];
+        Type[] services = [typeof(PaymentIntentService), typeof(CustomerService), typeof(PaymentMethodService), typeof(EventService), typeof(InvoicePaymentService), typeof(InvoiceService), typeof(SubscriptionService), typeof(RefundService), typeof(DisputeService)];
         var calls = services.SelectMany(s => s.GetMethods().Where(m => m.DeclaringType == s).Select(m => $"{s.Name}.{m.Name}")).Distinct(StringComparer.Ordinal).Count();
         // Two of the requests show a second form of the same call.
         Assert.Equal(Requests.Count - 2, calls);

@@ -1,0 +1,4 @@
+using Jobs;
+using Jobs.Runs;
+
+return await JobProgram.RunAsync<SubscriptionSync>(args, [SubscriptionSync.SinceCursor, SubscriptionSync.MaxMissing]);
