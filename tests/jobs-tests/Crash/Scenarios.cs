@@ -7,7 +7,7 @@ internal static class Scenarios
     private static readonly Scenario[] All =
     [
         AutopaymentScenarios.Mixed, AutopaymentScenarios.Unanswered, MatchingScenarios.Pending, MatchingScenarios.Successful,
-        ExpiryScenarios.Payments, ExpiryScenarios.Subscriptions,
+        ExpiryScenarios.Payments, ExpiryScenarios.Subscriptions, SyncScenarios.Sweep, SyncScenarios.ByEvents,
     ];
 
     /// <summary>By name, so that a test's name says which scenario it is about.</summary>

@@ -112,15 +112,8 @@ public sealed class FakeStripeProcess : IAsyncDisposable
     public Task BehaveAsync(string paymentMethod, string behaviour) =>
         SendAsync(HttpMethod.Post, $"payment_methods/{paymentMethod}", new { behaviour });
 
-    /// <summary>Somebody gives money back in the dashboard; without an amount, all that is left.</summary>
-    /// <returns>The refund's id.</returns>
-    public async Task<string> RefundAsync(string paymentIntent, long? amount = null, string status = "succeeded") =>
-        (await SendAsync(HttpMethod.Post, $"payment_intents/{paymentIntent}/refund", new { amount, status })).GetProperty("id").GetString()!;
-
+    /// <summary>The bank has decided: succeeded, failed, canceled.</summary>
     public Task MoveRefundAsync(string refund, string status) => SendAsync(HttpMethod.Post, $"refunds/{refund}", new { status });
-
-    /// <summary>Opens the dispute of a payment, or moves it on.</summary>
-    public Task DisputeAsync(string paymentIntent, string status) => SendAsync(HttpMethod.Post, $"payment_intents/{paymentIntent}/dispute", new { status });
 
     public async ValueTask DisposeAsync()
     {

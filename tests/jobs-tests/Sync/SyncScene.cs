@@ -64,7 +64,7 @@ internal static class SyncScene
             $"""
             INSERT INTO payments (user_id, subscription_id, purpose, amount_minor, status, provider, provider_payment_id, provider_customer_id,
                                   period_start, created_at, succeeded_at{(columns.Length > 0 ? ", " + columns : "")})
-            VALUES (@userId, @subscription, @purpose, 1000, 'succeeded', 'stripe', @intent, 'cus_ada', @periodStart::date, @at, @at{(values.Length > 0 ? ", " + values : "")})
+            VALUES (@userId, @subscription, @purpose, 1000, 'succeeded', 'stripe', @intent, 'cus_ada', (@periodStart::timestamptz AT TIME ZONE 'Europe/Paris')::date, @at, @at{(values.Length > 0 ? ", " + values : "")})
             RETURNING id
             """,
             new { userId, subscription, purpose = subscription is null ? "other" : "subscription", intent, periodStart, at = periodStart ?? DateTime.UtcNow.AddDays(-3) });
@@ -78,6 +78,14 @@ internal static class SyncScene
         var subscription = await world.SubscriptionAsync(userId, await world.PlanAsync(), DateTime.UtcNow.AddDays(27));
         return (subscription, await world.PaidAsync(userId, intent, subscription, DateTime.UtcNow.AddDays(-3)));
     }
+
+    /// <summary>Somebody gives money back in the dashboard; without an amount, all that is left.</summary>
+    /// <returns>The refund's id.</returns>
+    public static async Task<string> RefundAsync(this JobWorld world, string intent, long? amount = null, string status = "succeeded") =>
+        (await world.Stripe.ActAsync(intent, "refund", new { amount, status })).GetProperty("id").GetString()!;
+
+    /// <summary>Opens the dispute of a payment, or moves it on.</summary>
+    public static Task DisputeAsync(this JobWorld world, string intent, string status) => world.Stripe.ActAsync(intent, "dispute", new { status });
 
     public static async Task<(string Status, long Refunded, string? Dispute)> MoneyAsync(this JobWorld world, long payment)
     {
