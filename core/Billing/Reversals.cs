@@ -127,7 +127,7 @@ public sealed class Reversals(StripeClient stripe, Db db, JobRun run, Settings s
             || !refunds.Select(r => (r.Id, r.Amount)).ToHashSet().SetEquals(booked.Refunds.Zip(booked.Amounts));
         var what = weight != weightBefore ? weight switch { 2 => Reversal.DisputeLost, 1 => Reversal.Disputed, _ => Reversal.DisputeWon }
             : refunded < booked.AmountRefundedMinor ? Reversal.RefundReturned
-            : differs ? inFull ? Reversal.Refunded : Reversal.PartiallyRefunded
+            : differs ? inFull ? Reversal.Refunded : refunded > 0 ? Reversal.PartiallyRefunded : Reversal.DisputeWon
             : dispute != booked.ProviderDisputeStatus ? Reversal.DisputeMoved
             : Reversal.None;
         // Once: what people gave again after the refund was recorded stays given.

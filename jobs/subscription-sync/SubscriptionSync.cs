@@ -138,7 +138,7 @@ public sealed class SubscriptionSync(
     /// <summary>Here and not in the list: asked for one by one, and canceled when Stripe does not know them.</summary>
     private async Task MissingAsync(SeenIds seen)
     {
-        if (run.Stopping.IsCancellationRequested)
+        if (run.Stopping.IsCancellationRequested || run.Options.Partial)
         {
             return;
         }

@@ -10,6 +10,7 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
 
     public async Task GoAsync()
     {
+        await SubscriptionSyncAsync();
         await ExpirePaymentsAsync();
         await AutopaymentKilledAsync();
         await AutopaymentAgainAsync();
@@ -17,6 +18,25 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
         await MatchSuccessfulAsync();
         await AutopaymentOnceMoreAsync();
         await ExpireSubscriptionsAsync();
+    }
+
+    private async Task SubscriptionSyncAsync()
+    {
+        var billed = business.In(Situation.BilledByStripe).ToList();
+        var renewed = billed.Where((m, i) => Seeding.BilledUntil(m, business.Now) != m.EndedAt && !IsCanceledAtStripe(i)).Count();
+        var run = await stage.RunAsync("subscription-sync");
+        Tell(run, "02:00",
+            $"{run["seen"]} subscriptions are Stripe Billing's: {renewed} were renewed there, {Seeding.CanceledAtStripe} canceled there, and now here too. "
+            + "Of the payments one was refunded in full and one lost to a dispute: what they had bought has ended. One was refunded by half: it goes on.");
+        checks.That(run["updated"] == renewed + Seeding.CanceledAtStripe, $"{run["updated"]} subscriptions followed Stripe, {renewed + Seeding.CanceledAtStripe} were meant to");
+        checks.That(
+            run["refunded"] == 1 && run["partially_refunded"] == 1 && run["dispute_lost"] == 1,
+            $"refunds and disputes: {run["refunded"]} in full, {run["partially_refunded"]} in part, {run["dispute_lost"]} lost");
+        var ended = await Database.ScalarAsync<long>(
+            "SELECT count(*) FROM subscriptions WHERE id = ANY ($1) AND status = 'canceled'", business.MoneyBack.Select(m => m.Id).ToArray());
+        checks.That(ended == 2, $"{ended} of the 2 subscriptions whose money went back ended");
+
+        static bool IsCanceledAtStripe(int i) => i >= Seeding.InvoicesPaid && i < Seeding.InvoicesPaid + Seeding.CanceledAtStripe;
     }
 
     private async Task ExpirePaymentsAsync()

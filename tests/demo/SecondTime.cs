@@ -4,7 +4,7 @@ namespace Jobs.Demo;
 internal sealed class SecondTime(Stage stage, Checks checks)
 {
     private static readonly string[] Jobs =
-        ["expire-payments", "autopayment", "match-pending-payments", "match-successful-payments", "expire-subscriptions"];
+        ["subscription-sync", "expire-payments", "autopayment", "match-pending-payments", "match-successful-payments", "expire-subscriptions"];
 
     public async Task GoAsync()
     {

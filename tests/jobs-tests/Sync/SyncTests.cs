@@ -246,6 +246,24 @@ public sealed class SyncTests(PostgresFixture fixture)
     }
 
     [Fact]
+    public async Task A_limited_run_takes_nothing_for_missing_and_moves_no_cursor()
+    {
+        var (world, user) = await WorldAsync();
+        await using var _ = world;
+        for (var i = 0; i < 12; i++)
+        {
+            await world.FollowingAsync(user, $"sub_{i}");
+            await world.AtStripeAsync($"sub_{i}", "past_due");
+        }
+
+        (await world.SyncAsync("--limit", "1")).Done();
+
+        Assert.Equal(1, await world.ScalarAsync<long>("SELECT count(*) FROM subscriptions WHERE status = 'past_due'"));
+        Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM subscriptions WHERE status = 'canceled'"));
+        Assert.Null(await CursorAsync(world));
+    }
+
+    [Fact]
     public async Task A_shard_of_the_one_list_is_refused()
     {
         var (world, _) = await WorldAsync();
