@@ -1,4 +1,8 @@
 using Jobs;
 using Jobs.Runs;
+using Microsoft.Extensions.DependencyInjection;
 
-return await JobProgram.RunAsync<SubscriptionSync>(args, [SubscriptionSync.SinceCursor, SubscriptionSync.MaxMissing]);
+return await JobProgram.RunAsync<SubscriptionSync>(
+    args,
+    [SubscriptionSync.SinceCursor, SubscriptionSync.MaxMissing],
+    parts => parts.AddSingleton<BillingSubscriptions>());
