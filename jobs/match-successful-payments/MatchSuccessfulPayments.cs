@@ -18,6 +18,8 @@ public sealed class MatchSuccessfulPayments(
     private static readonly TimeSpan EventsKept = TimeSpan.FromDays(30);
     private const int LookUp = 100;
 
+    private readonly HashSet<string> _foreseen = new(StringComparer.Ordinal);
+
     // Known: booked, or parked and not to be parked again.
     private const string Known =
         """
@@ -84,12 +86,15 @@ public sealed class MatchSuccessfulPayments(
         {
             run.Counters.Add("seen", some.Length);
             var known = await db.TransactionAsync(tx => tx.QueryAsync<string>(Known, new { ids = some }), run.Aborting);
-            foreach (var id in some.Distinct().Except(known))
+            foreach (var id in some.Distinct().Except(known).Where(IsNews))
             {
                 yield return id;
             }
         }
     }
+
+    /// <summary>A dry run books nothing, so that the list and the events tell it of the same payment.</summary>
+    private bool IsNews(string id) => !run.DryRun || _foreseen.Add(id);
 
     private async Task FulfilAsync(string id)
     {

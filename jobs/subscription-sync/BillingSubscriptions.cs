@@ -76,14 +76,18 @@ public sealed class BillingSubscriptions(JobRun run, Db db, StripeClient stripe)
     private const string Followed =
         $"""
         {Columns}
-        WHERE s.provider_subscription_id IS NOT NULL AND s.status NOT IN ('canceled', 'expired') AND s.id > @After
+        WHERE s.provider_subscription_id IS NOT NULL AND s.status NOT IN ('canceled', 'expired') AND s.id > @After AND s.id <= @last
         ORDER BY s.id
         LIMIT @Size
         """;
 
     /// <summary>Those that are not over, whether Stripe knows them or not.</summary>
-    public IAsyncEnumerable<FollowedSubscription> FollowedAsync() =>
-        Keyset.ReadAsync<FollowedSubscription, long>(run, db, Followed, 0L, s => s.Id, (after, size) => new { After = after, Size = size });
+    /// <param name="last">Rows after this one came into being meanwhile.</param>
+    public IAsyncEnumerable<FollowedSubscription> FollowedAsync(long last) =>
+        Keyset.ReadAsync<FollowedSubscription, long>(run, db, Followed, 0L, s => s.Id, (after, size) => new { After = after, last, Size = size });
+
+    public Task<long> LastIdAsync() =>
+        db.TransactionAsync(tx => tx.SingleAsync<long>("SELECT coalesce(max(id), 0) FROM subscriptions"), run.Aborting);
 
     /// <returns>Null for one that Stripe Billing does not run.</returns>
     public Task<string?> ProviderIdAsync(long id) =>

@@ -127,16 +127,17 @@ public sealed class SubscriptionSync(
     {
         var always = Until(DateTimeOffset.UnixEpoch);
         var seen = new SeenIds();
+        var last = await subscriptions.LastIdAsync();
         var listed = stripe.Subscriptions.ListAsync(new() { Status = "all", Created = always, Parallel = Parallel }, run.Aborting);
         await run.EachAsync(subscriptions.DifferingAsync(listed, seen), s => s.Id, s => subscriptions.SyncAsync(s.Id, s), Parallel);
-        await MissingAsync(seen);
+        await MissingAsync(seen, last);
 
         await ReconcileAsync(RefundedAsync(stripe.Refunds.ListAsync(new() { Created = always, Parallel = Parallel }, run.Aborting)));
         await ReconcileAsync(DisputedAsync(stripe.Disputes.ListAsync(new() { Created = always, Parallel = Parallel }, run.Aborting)));
     }
 
     /// <summary>Here and not in the list: asked for one by one, and canceled when Stripe does not know them.</summary>
-    private async Task MissingAsync(SeenIds seen)
+    private async Task MissingAsync(SeenIds seen, long last)
     {
         if (run.Stopping.IsCancellationRequested || run.Options.Partial)
         {
@@ -144,7 +145,7 @@ public sealed class SubscriptionSync(
         }
 
         var (here, missing) = (0L, 0L);
-        await foreach (var row in subscriptions.FollowedAsync())
+        await foreach (var row in subscriptions.FollowedAsync(last))
         {
             here++;
             missing += seen.Contains(row.Id) ? 0 : 1;
@@ -158,7 +159,7 @@ public sealed class SubscriptionSync(
         }
 
         await run.EachAsync(
-            subscriptions.FollowedAsync().Where(row => !seen.Contains(row.Id)), row => row.ProviderSubscriptionId,
+            subscriptions.FollowedAsync(last).Where(row => !seen.Contains(row.Id)), row => row.ProviderSubscriptionId,
             row => subscriptions.SyncAsync(row.ProviderSubscriptionId), Parallel);
     }
 

@@ -21,6 +21,10 @@ internal sealed record Member(long Id, string Name, string Locale, PlanRow Plan,
     public string Customer => $"cus_{Id:D5}";
     public string Card => $"pm_{Id:D5}";
     public string LastCard => Situation == Situation.CardReplaced ? Card + "_old" : Card;
+
+    /// <summary>Ours, and canceled by its owner for the end of the period.</summary>
+    public bool EndsWithPeriod => Situation is Situation.Lapsed or Situation.InGrace && Id % 2 == 0;
+
     public string Email => $"member{Id}@example.test";
 
     public DateTime PeriodStart(int back) => Plan.IntervalUnit switch

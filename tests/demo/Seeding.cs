@@ -45,7 +45,7 @@ internal static class Seeding
         },
         m.PeriodStart(m.Periods), m.EndedAt,
         AutoRenew: m.Situation is not (Situation.Lapsed or Situation.InGrace or Situation.Canceled) || m.Id % 2 == 0,
-        CancelAtPeriodEnd: m.Situation is Situation.Lapsed or Situation.InGrace && m.Id % 2 == 0,
+        CancelAtPeriodEnd: m.EndsWithPeriod,
         m.Situation == Situation.BilledByStripe ? BillingId(m) : null,
         RetryCount: m.Situation switch { Situation.RetriedToday or Situation.PaidBehindOurBack => 1, Situation.RetriesSpent => 4, _ => 0 },
         NextAttemptAt: m.Situation switch
