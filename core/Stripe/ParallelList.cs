@@ -18,7 +18,7 @@ internal sealed class ParallelList<T>(
 
     private readonly Channel<Window> _windows = Channel.CreateUnbounded<Window>();
     // Few pages wait for the consumer: memory stays small when it is slower than Stripe.
-    private readonly Channel<List<T>> _pages = Channel.CreateBounded<List<T>>(2);
+    private readonly Channel<List<T>> _pages = Channel.CreateBounded<List<T>>(1);
     private int _open = 1;
     private Exception? _failure;
 

@@ -58,7 +58,7 @@ public sealed class MatchSuccessfulPayments(
 
     private async IAsyncEnumerable<string> ListedAsync(DateRangeOptions window)
     {
-        var options = new PaymentIntentListOptions { Created = window, Parallel = Parallelism.Of(settings) };
+        var options = new PaymentIntentListOptions { Created = window, Parallel = Parallelism.OfPages(settings) };
         await foreach (var intent in stripe.PaymentIntents.ListAsync(options, run.Aborting))
         {
             if (intent.Status == PaymentIntentStatus.Succeeded)
@@ -70,7 +70,7 @@ public sealed class MatchSuccessfulPayments(
 
     private async IAsyncEnumerable<string> AnnouncedAsync(DateRangeOptions window)
     {
-        var options = new EventListOptions { Type = "payment_intent.succeeded", Created = window, Parallel = Parallelism.Of(settings) };
+        var options = new EventListOptions { Type = "payment_intent.succeeded", Created = window, Parallel = Parallelism.OfPages(settings) };
         await foreach (var announced in stripe.Events.ListAsync(options, run.Aborting))
         {
             if (announced.Data.ObjectId is { } id)

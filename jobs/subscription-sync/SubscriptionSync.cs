@@ -36,6 +36,7 @@ public sealed class SubscriptionSync(
     ];
 
     private int Parallel => Parallelism.Of(settings);
+    private int Pages => Parallelism.OfPages(settings);
 
     public async Task RunAsync()
     {
@@ -128,12 +129,12 @@ public sealed class SubscriptionSync(
         var always = Until(DateTimeOffset.UnixEpoch);
         var seen = new SeenIds();
         var last = await subscriptions.LastIdAsync();
-        var listed = stripe.Subscriptions.ListAsync(new() { Status = "all", Created = always, Parallel = Parallel }, run.Aborting);
+        var listed = stripe.Subscriptions.ListAsync(new() { Status = "all", Created = always, Parallel = Pages }, run.Aborting);
         await run.EachAsync(subscriptions.DifferingAsync(listed, seen), s => s.Id, s => subscriptions.SyncAsync(s.Id, s), Parallel);
         await MissingAsync(seen, last);
 
-        await ReconcileAsync(RefundedAsync(stripe.Refunds.ListAsync(new() { Created = always, Parallel = Parallel }, run.Aborting)));
-        await ReconcileAsync(DisputedAsync(stripe.Disputes.ListAsync(new() { Created = always, Parallel = Parallel }, run.Aborting)));
+        await ReconcileAsync(RefundedAsync(stripe.Refunds.ListAsync(new() { Created = always, Parallel = Pages }, run.Aborting)));
+        await ReconcileAsync(DisputedAsync(stripe.Disputes.ListAsync(new() { Created = always, Parallel = Pages }, run.Aborting)));
     }
 
     /// <summary>Here and not in the list: asked for one by one, and canceled when Stripe does not know them.</summary>
@@ -156,6 +157,11 @@ public sealed class SubscriptionSync(
         {
             throw new OperatorException(
                 $"{missing} of the {here} Stripe Billing subscriptions here are not at Stripe, which looks like another account's STRIPE_SECRET_KEY; if they really are gone, run again with --max-missing {missing}");
+        }
+
+        if (missing == 0)
+        {
+            return;
         }
 
         await run.EachAsync(
@@ -242,7 +248,7 @@ public sealed class SubscriptionSync(
         }
 
         var events = stripe.Events.ListAsync(
-            new() { Types = EventTypes, Created = Until(new DateTimeOffset(from < run.Now ? from : run.Now - Overlap)), Parallel = Parallel }, run.Aborting);
+            new() { Types = EventTypes, Created = Until(new DateTimeOffset(from < run.Now ? from : run.Now - Overlap)), Parallel = Pages }, run.Aborting);
         await run.EachAsync(
             ChangedAsync(events), changed => changed.Id,
             changed => changed.IsSubscription ? subscriptions.SyncAsync(changed.Id) : ReconcileAsync(changed.Id), Parallel);

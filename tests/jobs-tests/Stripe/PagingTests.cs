@@ -88,7 +88,8 @@ public sealed class PagingTests
         using var client = stripe.Client();
         var window = new DateRangeOptions
         {
-            GreaterThanOrEqual = DateTimeOffset.FromUnixTimeSeconds(1_699_999_990), LessThanOrEqual = DateTimeOffset.FromUnixTimeSeconds(1_700_000_099),
+            GreaterThanOrEqual = DateTimeOffset.FromUnixTimeSeconds(1_699_999_990),
+            LessThanOrEqual = DateTimeOffset.FromUnixTimeSeconds(1_700_000_099),
         };
         Assert.Equal(1, await client.PaymentIntents.ListAsync(new() { Created = window, Parallel = 2 }).CountAsync());
         Assert.Equal(
