@@ -13,6 +13,9 @@ public enum FulfilmentOutcome
     /// <summary>Was booked before; nothing changed.</summary>
     AlreadyFulfilled,
 
+    /// <summary>Booked now; all of it had gone back already, so that nothing was granted.</summary>
+    Refunded,
+
     /// <summary>Could not be tied to what it pays for: in `unmatched_payments`.</summary>
     Parked,
 }
@@ -25,7 +28,13 @@ public enum FulfilmentOutcome
 public sealed class Fulfilment(
     Db db, JobRun run, BusinessZone zone, SubscriptionFulfilment subscriptions, OrderFulfilment orders, MembershipFulfilment memberships)
 {
-    /// <param name="intent">Read from Stripe just now, status succeeded; never an old replay.</param>
+    /// <summary>Expanded, it tells whether the money went back.</summary>
+    public const string LatestCharge = "latest_charge";
+
+    /// <param name="intent">
+    /// Read from Stripe just now, status succeeded; never an old replay. One that may be old is read with its
+    /// <see cref="LatestCharge"/>: what went back in full meanwhile grants nothing.
+    /// </param>
     /// <param name="billingSubscriptionId">Set for the payment of a Stripe Billing invoice: our subscription it belongs to, recorded without extending.</param>
     /// <param name="orderId">The order that it pays, when the caller knows and the PaymentIntent may not say.</param>
     public async Task<FulfilmentOutcome> FulfilAsync(PaymentIntent intent, long? billingSubscriptionId = null, long? orderId = null)
@@ -59,8 +68,9 @@ public sealed class Fulfilment(
                 var metadata = new PaymentMetadata(intent.Metadata);
                 var (user, row) = await FindPayerAsync(tx, LookAtPayer, intent, metadata, billingSubscriptionId, null);
                 return IsBooked(intent, row) ? FulfilmentOutcome.AlreadyFulfilled
-                    : Refusal(intent, metadata, row, user) is null ? FulfilmentOutcome.Fulfilled
-                    : FulfilmentOutcome.Parked;
+                    : Refusal(intent, metadata, row, user) is not null ? FulfilmentOutcome.Parked
+                    : WentBack(intent) ? FulfilmentOutcome.Refunded
+                    : FulfilmentOutcome.Fulfilled;
             },
             run.Aborting);
 
@@ -97,6 +107,11 @@ public sealed class Fulfilment(
             MembershipId = row?.MembershipId,
             PeriodStart = row?.PeriodStart ?? metadata.PeriodStart,
         };
+        if (WentBack(intent))
+        {
+            return await RecordRefundedAsync(tx, success);
+        }
+
         var refused = success.Purpose switch
         {
             "subscription" => await subscriptions.GrantAsync(tx, success),
@@ -122,6 +137,37 @@ public sealed class Fulfilment(
 
         await success.BookAsync(tx, run, zone, last: true);
         return null;
+    }
+
+    /// <summary>In full; a part of the price that went back takes nothing away.</summary>
+    public static bool WentBack(PaymentIntent intent) =>
+        intent.LatestCharge?.Object is { } charge && charge.AmountRefunded >= intent.AmountReceived && intent.AmountReceived > 0;
+
+    // Of the payer alone; a period, an order that another payment has is left to that one.
+    private const string Owned =
+        """
+        SELECT (SELECT id FROM subscriptions WHERE id = @SubscriptionId AND user_id = @UserId
+                AND NOT EXISTS (SELECT FROM payments WHERE subscription_id = @SubscriptionId AND period_start = @PeriodStart
+                                AND status IN ('succeeded', 'refunded', 'disputed'))) AS subscription_id,
+               (SELECT id FROM orders WHERE id = @OrderId AND user_id = @UserId
+                AND NOT EXISTS (SELECT FROM payments WHERE order_id = @OrderId AND status IN ('succeeded', 'refunded', 'disputed'))) AS order_id
+        """;
+
+    private sealed class OwnedByPayer
+    {
+        public long? SubscriptionId { get; init; }
+        public long? OrderId { get; init; }
+    }
+
+    /// <summary>As if granted and then ended, in one step: the money's way is on the books, and no entitlement is left behind.</summary>
+    private async Task<FulfilmentOutcome> RecordRefundedAsync(Tx tx, Success success)
+    {
+        var owned = await tx.SingleAsync<OwnedByPayer>(Owned, new { success.SubscriptionId, success.OrderId, success.UserId, success.PeriodStart });
+        (success.SubscriptionId, success.OrderId) = (owned.SubscriptionId, owned.OrderId);
+        success.Refunded = true;
+        var booked = await success.BookAsync(tx, run, zone);
+        await tx.EndAsync(run, booked.Id, "refunded");
+        return FulfilmentOutcome.Refunded;
     }
 
     private static string PurposeOf(Payment? row, PaymentMetadata metadata, long? orderId) =>

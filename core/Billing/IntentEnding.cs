@@ -72,12 +72,12 @@ public sealed class IntentEnding(StripeClient stripe, JobRun run)
         : await LookAsync(id) is { } intent ? Of(intent, uncaptured)
         : (IntentEnd.NotFound, null);
 
-    /// <returns>The current state, or null when the provider does not know the id.</returns>
+    /// <returns>The current state with the charge, or null when the provider does not know the id.</returns>
     public async Task<PaymentIntent?> LookAsync(string intentId)
     {
         try
         {
-            return (await stripe.PaymentIntents.GetAsync(intentId, run.Aborting)).Value;
+            return (await stripe.PaymentIntents.GetAsync(intentId, [Fulfilment.LatestCharge], run.Aborting)).Value;
         }
         catch (StripeException e) when (e.IsNotFound)
         {

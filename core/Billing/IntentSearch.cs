@@ -27,6 +27,7 @@ public sealed class IntentSearch(StripeClient stripe, JobRun run)
         var options = new PaymentIntentListOptions
         {
             Customer = payment.ProviderCustomerId,
+            Expand = ["data." + Fulfilment.LatestCharge],
             Created = new DateRangeOptions
             {
                 GreaterThanOrEqual = from,

@@ -9,6 +9,9 @@ public enum SettlementOutcome
 {
     Fulfilled,
     AlreadyFulfilled,
+
+    /// <summary>It succeeded, and all of it had gone back already: booked, nothing granted.</summary>
+    Refunded,
     Parked,
     Declined,
     Canceled,
@@ -52,6 +55,7 @@ public sealed class Settlement(Db db, JobRun run, Fulfilment fulfilment, Dunning
     {
         FulfilmentOutcome.Fulfilled => SettlementOutcome.Fulfilled,
         FulfilmentOutcome.AlreadyFulfilled => SettlementOutcome.AlreadyFulfilled,
+        FulfilmentOutcome.Refunded => SettlementOutcome.Refunded,
         _ => SettlementOutcome.Parked,
     };
 

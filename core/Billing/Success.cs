@@ -21,12 +21,15 @@ internal sealed class Success
     public required long UserId { get; init; }
     public required string Purpose { get; init; }
 
+    /// <summary>All of it went back already: booked as refunded, and nobody is sent a receipt.</summary>
+    public bool Refunded { get; set; }
+
     /// <summary>Recorded without any effect of ours: Stripe Billing extends its own subscriptions.</summary>
     public bool RecordOnly { get; init; }
 
     public long? SubscriptionId { get; set; }
     public long? PlanId { get; set; }
-    public long? OrderId { get; init; }
+    public long? OrderId { get; set; }
     public long? MembershipId { get; set; }
     public DateOnly? PeriodStart { get; set; }
 
@@ -76,12 +79,12 @@ internal sealed class Success
                        'subscription_id', paid.subscription_id, 'order_id', paid.order_id, 'period_start', paid.period_start),
                    'payment_receipt:' || paid.id, @Now
             FROM paid, receipt, users AS u
-            WHERE u.id = paid.user_id AND u.email <> ''
+            WHERE u.id = paid.user_id AND u.email <> '' AND paid.status = 'succeeded'
             ON CONFLICT (dedupe_key) DO NOTHING
         ),
         audit AS (
             INSERT INTO audit_logs (actor, action, subject_type, subject_id, run_id, data)
-            SELECT @Actor, 'payment.succeeded', 'payment', paid.id, @RunId,
+            SELECT @Actor, 'payment.' || paid.status, 'payment', paid.id, @RunId,
                    jsonb_build_object('provider_payment_id', paid.provider_payment_id, 'amount_minor', paid.amount_minor,
                        'currency', paid.currency, 'receipt', receipt.number)
             FROM paid, receipt
@@ -124,7 +127,7 @@ internal sealed class Success
         """
         WITH paid AS (
             UPDATE payments
-            SET status = 'succeeded', succeeded_at = @Now, provider = 'stripe', provider_payment_id = @IntentId,
+            SET status = @Status, amount_refunded_minor = @RefundedMinor, succeeded_at = @Now, provider = 'stripe', provider_payment_id = @IntentId,
                 provider_payment_method_id = coalesce(@MethodId, provider_payment_method_id),
                 provider_customer_id = coalesce(@CustomerId, provider_customer_id),
                 subscription_id = @SubscriptionId, order_id = @OrderId, membership_id = @MembershipId, plan_id = @PlanId,
@@ -139,11 +142,11 @@ internal sealed class Success
         """
         WITH paid AS (
             INSERT INTO payments (
-                user_id, subscription_id, order_id, membership_id, plan_id, purpose, amount_minor, currency, status, method,
+                user_id, subscription_id, order_id, membership_id, plan_id, purpose, amount_minor, currency, amount_refunded_minor, status, method,
                 provider, provider_payment_id, provider_payment_method_id, provider_customer_id, provider_ended_at,
                 period_start, membership_type, reduced_price, created_at, succeeded_at)
             VALUES (
-                @UserId, @SubscriptionId, @OrderId, @MembershipId, @PlanId, @Purpose, @AmountReceived, @Currency, 'succeeded', 'card',
+                @UserId, @SubscriptionId, @OrderId, @MembershipId, @PlanId, @Purpose, @AmountReceived, @Currency, @RefundedMinor, @Status, 'card',
                 'stripe', @IntentId, @MethodId, @CustomerId, @Now,
                 @PeriodStart, @MembershipType, @ReducedPrice, @Now, @Now)
             RETURNING *
@@ -173,6 +176,8 @@ internal sealed class Success
         var parameters = new
         {
             Row?.Id,
+            Status = Refunded ? "refunded" : PaymentStatus.Succeeded,
+            RefundedMinor = Refunded ? Intent.AmountReceived : 0,
             UserId,
             SubscriptionId,
             OrderId,

@@ -40,6 +40,8 @@ public static class Catalogue
             "*/5 * * * *", TimeSpan.FromMinutes(30), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
         new("cleanup-stale-payment-intents", "Cancels abandoned PaymentIntents at Stripe.",
             "0 3 * * 0", TimeSpan.FromHours(2), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
+        new("subscription-sync", "Brings Stripe Billing subscriptions, refunds and disputes into the database.",
+            "0 2 * * *", TimeSpan.FromHours(4), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
     ];
 
     public static JobDefinition Find(string name) =>

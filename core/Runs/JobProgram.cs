@@ -93,6 +93,7 @@ public static class JobProgram
             .AddSingleton(s => new Db(s.GetRequiredService<NpgsqlDataSource>(), options.DryRun, s.GetRequiredService<ILogger<Db>>()))
             .AddSingleton(s => new JobRun(
                 runId, job, options, result, stop, s.GetRequiredService<Db>(), s.GetRequiredService<ILoggerFactory>().CreateLogger(job.Name)))
+            .AddSingleton<JobCursor>()
             .AddMoney();
         services(builder.Services);
         using var host = builder.Build();

@@ -23,5 +23,6 @@ internal static class MoneyServices
         .AddSingleton<OrderExpiry>()
         .AddSingleton<IntentSearch>()
         .AddSingleton<InvoiceTie>()
+        .AddSingleton<Reversals>()
         .AddSingleton(TimeProvider.System);
 }

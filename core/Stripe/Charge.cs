@@ -38,15 +38,3 @@ public sealed class ChargeOutcome
 
     public string? Type { get; init; }
 }
-
-public sealed class Subscription : IHasId
-{
-    public required string Id { get; init; }
-
-    public string? Status { get; init; }
-
-    public IReadOnlyDictionary<string, string> Metadata { get => field ?? MetadataConverter.None; init; }
-
-    [JsonConverter(typeof(ExpandableFieldConverter<Customer>))]
-    public ExpandableField<Customer>? Customer { get; init; }
-}

@@ -8,7 +8,7 @@ namespace Jobs.Stripe;
 /// A change, kept by Stripe for 30 days. Its object is a snapshot in the API version of the account at that time,
 /// whatever version the client asks for: read the few members below, or get the object again.
 /// </summary>
-public sealed class Event : IHasId
+public sealed class Event : IHasCreated
 {
     public required string Id { get; init; }
 

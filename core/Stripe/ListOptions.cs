@@ -1,6 +1,6 @@
 namespace Jobs.Stripe;
 
-/// <summary>What every list takes. Lists run newest first and are read page after page, one page in memory.</summary>
+/// <summary>What every list takes. Lists run newest first and are read page after page, one page in memory, unless <see cref="Parallel"/> says otherwise.</summary>
 public abstract class ListOptions
 {
     /// <summary>Objects a page, 1 to 100.</summary>
@@ -11,15 +11,23 @@ public abstract class ListOptions
 
     public DateRangeOptions? Created { get; init; }
 
+    /// <summary>
+    /// Above 1: that many pages are asked for at once, by cutting the window of <see cref="Created"/> (both of its "or equal"
+    /// bounds are needed). Every object comes once, in no order; the end comes only when every part was read to its end.
+    /// </summary>
+    public int Parallel { get; init; } = 1;
+
     /// <summary>Members to expand, written <c>data.customer</c>; at most four levels.</summary>
     public IReadOnlyList<string>? Expand { get; init; }
 
-    internal string ToQuery(string? startingAfter)
+    internal string ToQuery(string? startingAfter) => ToQuery(startingAfter, Created);
+
+    internal string ToQuery(string? startingAfter, DateRangeOptions? created)
     {
         if (Limit is < 1 or > 100)
             throw new ArgumentException($"A page holds 1 to 100 objects, not {Limit}.");
         var query = new FormWriter().Add("limit", Limit).Add("starting_after", startingAfter);
-        Created?.AddTo(query, "created");
+        created?.AddTo(query, "created");
         AddTo(query);
         return query.AddList("expand", Expand).ToString();
     }

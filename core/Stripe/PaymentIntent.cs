@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace Jobs.Stripe;
 
 /// <summary>One collection of money from one customer. Amounts are minor units of <see cref="Currency"/>.</summary>
-public sealed class PaymentIntent : IHasId
+public sealed class PaymentIntent : IHasCreated
 {
     public required string Id { get; init; }
 

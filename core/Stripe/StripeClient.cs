@@ -32,6 +32,9 @@ public sealed class StripeClient : IDisposable
         InvoicePayments = new InvoicePaymentService(transport);
         Invoices = new InvoiceService(transport);
         CheckoutSessions = new CheckoutSessionService(transport);
+        Subscriptions = new SubscriptionService(transport);
+        Refunds = new RefundService(transport);
+        Disputes = new DisputeService(transport);
     }
 
     public PaymentIntentService PaymentIntents { get; }
@@ -47,6 +50,12 @@ public sealed class StripeClient : IDisposable
     public InvoiceService Invoices { get; }
 
     public CheckoutSessionService CheckoutSessions { get; }
+
+    public SubscriptionService Subscriptions { get; }
+
+    public RefundService Refunds { get; }
+
+    public DisputeService Disputes { get; }
 
     public void Dispose() => transport.Dispose();
 }

@@ -33,6 +33,10 @@ namespace Jobs.Stripe;
 [JsonSerializable(typeof(StripeList<InvoiceLineItem>), TypeInfoPropertyName = "InvoiceLineItems")]
 [JsonSerializable(typeof(StripeList<Event>), TypeInfoPropertyName = "Events")]
 [JsonSerializable(typeof(StripeList<CheckoutSession>), TypeInfoPropertyName = "CheckoutSessions")]
+[JsonSerializable(typeof(StripeList<Subscription>), TypeInfoPropertyName = "Subscriptions")]
+[JsonSerializable(typeof(StripeList<SubscriptionItem>), TypeInfoPropertyName = "SubscriptionItems")]
+[JsonSerializable(typeof(StripeList<Refund>), TypeInfoPropertyName = "Refunds")]
+[JsonSerializable(typeof(StripeList<Dispute>), TypeInfoPropertyName = "Disputes")]
 internal sealed partial class StripeJson : JsonSerializerContext;
 
 /// <summary>Text; any other shape reads as absent.</summary>

@@ -47,25 +47,30 @@ internal sealed class StripeTransport : IDisposable
         return CallAsync(new StripeCall(HttpMethod.Post, path, "", body, key, time), type, cancellationToken);
     }
 
-    public async IAsyncEnumerable<T> ListAsync<T>(
+    public IAsyncEnumerable<T> ListAsync<T>(string path, ListOptions list, JsonTypeInfo<StripeList<T>> type, CancellationToken cancellationToken)
+        where T : IHasId =>
+        list.Parallel > 1
+            ? new ParallelList<T>(path, list, (created, after, token) => PageAsync(path, list.ToQuery(after, created), type, token)).ReadAsync(cancellationToken)
+            : PagesAsync(path, list, type, cancellationToken);
+
+    private async IAsyncEnumerable<T> PagesAsync<T>(
         string path, ListOptions list, JsonTypeInfo<StripeList<T>> type, [EnumeratorCancellation] CancellationToken cancellationToken)
         where T : IHasId
     {
         var cursor = list.StartingAfter;
         while (true)
         {
-            var call = new StripeCall(HttpMethod.Get, path, list.ToQuery(cursor), null, default, time);
-            var page = (await CallAsync(call, type, cancellationToken)).Value;
+            var page = await PageAsync(path, list.ToQuery(cursor), type, cancellationToken);
             foreach (var item in page.Data)
                 yield return item;
             if (!page.HasMore)
                 yield break;
-            var last = page.Data.Count > 0 ? page.Data[^1].Id : cursor;
-            if (string.Equals(last, cursor, StringComparison.Ordinal))
-                throw new StripeException($"The list {path} says that there is more, but its pages do not move on.") { HttpStatus = HttpStatusCode.OK };
-            cursor = last;
+            cursor = page.NextCursor(path, cursor);
         }
     }
+
+    private async Task<StripeList<T>> PageAsync<T>(string path, string query, JsonTypeInfo<StripeList<T>> type, CancellationToken cancellationToken) =>
+        (await CallAsync(new StripeCall(HttpMethod.Get, path, query, null, default, time), type, cancellationToken)).Value;
 
     public void Dispose()
     {

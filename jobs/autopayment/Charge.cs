@@ -78,7 +78,7 @@ public sealed class Charge(JobRun run, Db db, StripeClient stripe, Settlement se
 
     private static ChargeOutcome Of(SettlementOutcome outcome) => outcome switch
     {
-        SettlementOutcome.Fulfilled or SettlementOutcome.AlreadyFulfilled => ChargeOutcome.Charged,
+        SettlementOutcome.Fulfilled or SettlementOutcome.AlreadyFulfilled or SettlementOutcome.Refunded => ChargeOutcome.Charged,
         SettlementOutcome.Parked => ChargeOutcome.Parked,
         SettlementOutcome.Declined or SettlementOutcome.Canceled => ChargeOutcome.Declined,
         _ => ChargeOutcome.Waiting,

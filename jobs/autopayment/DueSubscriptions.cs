@@ -27,11 +27,14 @@ public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone)
         AND s.provider_subscription_id IS NULL AND s.ended_at < @EndOfToday
         """;
 
+    // A period that was paid once is never charged again, refunded or not.
     public const string Due =
         $"""
         {Chargeable}
         AND (s.next_attempt_at IS NULL OR s.next_attempt_at <= @Now)
         AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.status IN ('pending', 'processing', 'requires_action'))
+        AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.period_start = (s.ended_at AT TIME ZONE @Zone)::date
+                        AND a.status IN ('succeeded', 'refunded', 'disputed'))
         AND NOT EXISTS (SELECT FROM unmatched_payments AS parked JOIN payments AS a ON a.id = parked.payment_id
                         WHERE a.subscription_id = s.id AND parked.resolved_at IS NULL AND parked.reason <> 'duplicate')
         """;

@@ -79,6 +79,7 @@ public sealed class ExpirePayments(
             {
                 SettlementOutcome.Canceled => "expired",
                 SettlementOutcome.Fulfilled => "fulfilled",
+                SettlementOutcome.Refunded => "refunded",
                 SettlementOutcome.Parked => "parked_payments",
                 _ => "left",
             },

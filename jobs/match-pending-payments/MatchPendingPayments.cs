@@ -84,6 +84,7 @@ public sealed class MatchPendingPayments(
             outcome switch
             {
                 SettlementOutcome.Fulfilled => "matched",
+                SettlementOutcome.Refunded => "refunded",
                 SettlementOutcome.Declined => "declined",
                 SettlementOutcome.Canceled => "closed",
                 SettlementOutcome.Parked => "parked_payments",

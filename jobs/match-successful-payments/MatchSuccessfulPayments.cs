@@ -11,23 +11,14 @@ namespace Jobs;
 /// tied to their subscription and recorded without extending it. What cannot be tied to anything is parked, never dropped.
 /// </summary>
 public sealed class MatchSuccessfulPayments(
-    JobRun run, Db db, StripeClient stripe, Fulfilment fulfilment, InvoiceTie invoices, Settings settings) : IJob
+    JobRun run, Db db, JobCursor cursor, StripeClient stripe, Fulfilment fulfilment, InvoiceTie invoices, Settings settings) : IJob
 {
     // Wide enough for a lagging list, clocks that differ and objects of the same second; what was seen before costs one look here.
     private static readonly TimeSpan Overlap = TimeSpan.FromHours(1);
     private static readonly TimeSpan EventsKept = TimeSpan.FromDays(30);
     private const int LookUp = 100;
 
-    private const string ReadCursor = "SELECT value::timestamptz FROM job_cursors WHERE job = @Job AND name = 'until'";
-
-    // Never back, and never ahead of the clock: neither a run as of another day nor an older run may lose a stretch of time.
-    private const string MoveCursor =
-        """
-        INSERT INTO job_cursors AS c (job, name, value)
-        VALUES (@Job, 'until', to_char(least(@Now::timestamptz, clock_timestamp()) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
-        ON CONFLICT (job, name) DO UPDATE
-        SET value = greatest(c.value, excluded.value), updated_at = clock_timestamp()
-        """;
+    private readonly HashSet<string> _foreseen = new(StringComparer.Ordinal);
 
     // Known: booked, or parked and not to be parked again.
     private const string Known =
@@ -47,9 +38,8 @@ public sealed class MatchSuccessfulPayments(
         }
 
         run.Counters.Add("matched", 0);
-        var cursor = await db.TransactionAsync(
-            tx => tx.SingleOrDefaultAsync<DateTime?>(ReadCursor, new { Job = run.Job.Name }), run.Aborting) ?? run.Now;
-        var from = (cursor < run.Now ? cursor : run.Now) - Overlap;
+        var covered = await cursor.ReadAsync() ?? run.Now;
+        var from = (covered < run.Now ? covered : run.Now) - Overlap;
         if (run.Now - from > EventsKept)
         {
             run.Log.LogEventsGone(from);
@@ -60,11 +50,7 @@ public sealed class MatchSuccessfulPayments(
         await MatchAsync(ListedAsync(window));
         await MatchAsync(AnnouncedAsync(window));
         await Parking.TellStaffAsync(db, run, settings);
-        if (!run.DryRun && !run.Options.Partial
-            && run.Counters["failed"] == 0 && !run.Stopping.IsCancellationRequested)
-        {
-            await db.TransactionAsync(tx => tx.ExecuteAsync(MoveCursor, new { Job = run.Job.Name, run.Now }), run.Aborting);
-        }
+        await cursor.MoveAsync();
     }
 
     private Task MatchAsync(IAsyncEnumerable<string> ids) =>
@@ -72,7 +58,8 @@ public sealed class MatchSuccessfulPayments(
 
     private async IAsyncEnumerable<string> ListedAsync(DateRangeOptions window)
     {
-        await foreach (var intent in stripe.PaymentIntents.ListAsync(new PaymentIntentListOptions { Created = window }, run.Aborting))
+        var options = new PaymentIntentListOptions { Created = window, Parallel = Parallelism.OfPages(settings) };
+        await foreach (var intent in stripe.PaymentIntents.ListAsync(options, run.Aborting))
         {
             if (intent.Status == PaymentIntentStatus.Succeeded)
             {
@@ -83,7 +70,7 @@ public sealed class MatchSuccessfulPayments(
 
     private async IAsyncEnumerable<string> AnnouncedAsync(DateRangeOptions window)
     {
-        var options = new EventListOptions { Type = "payment_intent.succeeded", Created = window };
+        var options = new EventListOptions { Type = "payment_intent.succeeded", Created = window, Parallel = Parallelism.OfPages(settings) };
         await foreach (var announced in stripe.Events.ListAsync(options, run.Aborting))
         {
             if (announced.Data.ObjectId is { } id)
@@ -99,17 +86,20 @@ public sealed class MatchSuccessfulPayments(
         {
             run.Counters.Add("seen", some.Length);
             var known = await db.TransactionAsync(tx => tx.QueryAsync<string>(Known, new { ids = some }), run.Aborting);
-            foreach (var id in some.Distinct().Except(known))
+            foreach (var id in some.Distinct().Except(known).Where(IsNews))
             {
                 yield return id;
             }
         }
     }
 
+    /// <summary>A dry run books nothing, so that the list and the events tell it of the same payment.</summary>
+    private bool IsNews(string id) => !run.DryRun || _foreseen.Add(id);
+
     private async Task FulfilAsync(string id)
     {
         // The list or the event may be older than a refund or a correction: what counts is the object now.
-        var intent = (await stripe.PaymentIntents.GetAsync(id, run.Aborting)).Value;
+        var intent = (await stripe.PaymentIntents.GetAsync(id, [Fulfilment.LatestCharge], run.Aborting)).Value;
         var billing = await invoices.FindAsync(intent);
         var outcome = (billing, run.DryRun) switch
         {
@@ -121,6 +111,7 @@ public sealed class MatchSuccessfulPayments(
         var name = outcome switch
         {
             FulfilmentOutcome.Fulfilled => "matched",
+            FulfilmentOutcome.Refunded => "refunded",
             FulfilmentOutcome.Parked => "parked_payments",
             _ => "already_settled",
         };

@@ -63,7 +63,8 @@ internal static class Charging
             JobProcess.Executable("autopayment"), ["--output", "json", "--limit", Text(charges), "--max-charges", Text(charges)],
             ground.EnvironmentFor(database, stripe.Base, rate)).Succeeding("autopayment");
 
-    internal static double Sustained(IReadOnlyList<StripeRequest> requests)
+    /// <summary>Requests a second, from when the pipe is full until it empties.</summary>
+    public static double Sustained(IReadOnlyList<StripeRequest> requests)
     {
         var (from, to) = (requests.Min(r => r.At) + Ramp, requests.Max(r => r.At) - Ramp);
         return requests.Count(r => r.At >= from && r.At < to) / (to - from).TotalSeconds;

@@ -11,12 +11,12 @@ internal static class StartUp
     private const double MostMiB = 64;
 
     private static readonly string[] Jobs =
-        ["autopayment", "expire-subscriptions", "expire-payments", "match-pending-payments", "match-successful-payments"];
+        ["autopayment", "expire-subscriptions", "expire-payments", "match-pending-payments", "match-successful-payments", "subscription-sync"];
 
     public static async Task<IReadOnlyList<Result>> MeasureAsync(Ground ground)
     {
         var database = await ground.Server.CreateDatabaseAsync(ground.Template);
-        // match-successful-payments always asks the provider: here at its fastest.
+        // Some always ask the provider: here at its fastest.
         await using var stripe = await FakeStripeProcess.StartAsync();
         var environment = ground.EnvironmentFor(database, stripe.Base, requestsPerSecond: 500);
         var results = new List<Result>();

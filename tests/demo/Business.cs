@@ -21,6 +21,10 @@ internal sealed record Member(long Id, string Name, string Locale, PlanRow Plan,
     public string Customer => $"cus_{Id:D5}";
     public string Card => $"pm_{Id:D5}";
     public string LastCard => Situation == Situation.CardReplaced ? Card + "_old" : Card;
+
+    /// <summary>Ours, and canceled by its owner for the end of the period.</summary>
+    public bool EndsWithPeriod => Situation is Situation.Lapsed or Situation.InGrace && Id % 2 == 0;
+
     public string Email => $"member{Id}@example.test";
 
     public DateTime PeriodStart(int back) => Plan.IntervalUnit switch
@@ -110,6 +114,7 @@ internal sealed class Business
         var shuffled = situations.ToArray();
         random.Shuffle(shuffled);
         Members = [.. shuffled.Select((situation, i) => Make(i + 1, situation, random))];
+        MoneyBack = [.. In(Situation.NotDue).Where(m => m.Plan.Id == 1).Take(3)];
         People = [.. Enumerable.Range(Subscriptions + 1, CheckoutsInOrder.Length).Select(id => Make(id, Situation.NotDue, random))];
     }
 
@@ -120,6 +125,9 @@ internal sealed class Business
     public IReadOnlyList<Member> People { get; }
 
     public static Checkout CheckoutOf(Member newcomer) => CheckoutsInOrder[newcomer.Id - Subscriptions - 1];
+
+    /// <summary>Who got money back lately: all of it, a part, and by a dispute that was lost.</summary>
+    public IReadOnlyList<Member> MoneyBack { get; }
 
     public IEnumerable<Member> In(Situation situation) => Members.Where(m => m.Situation == situation);
 
@@ -163,7 +171,9 @@ internal sealed class Business
             Situation.Canceled or Situation.Expired => -Between(random, 20, 90),
             _ => Between(random, 1.2, length - 1),
         };
-        return Now.AddDays(days);
+        var end = Now.AddDays(days);
+        // Stripe's own times are whole seconds.
+        return situation == Situation.BilledByStripe ? end.AddTicks(-(end.Ticks % TimeSpan.TicksPerSecond)) : end;
     }
 
     private static double Between(Random random, double from, double to) => from + (random.NextDouble() * (to - from));

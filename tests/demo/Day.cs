@@ -10,6 +10,7 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
 
     public async Task GoAsync()
     {
+        await SubscriptionSyncAsync();
         await ExpireOrdersAsync();
         await ExpirePaymentsAsync();
         await AutopaymentKilledAsync();
@@ -43,6 +44,27 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
         Tell(run, "Sun  ",
             $"{Many(run["payment_intents_canceled"], "PaymentIntent")} that nobody paid for more than a week canceled; those of living orders and payments are left.");
         checks.That(run["payment_intents_canceled"] == Shop.Abandoned, $"{run["payment_intents_canceled"]} abandoned PaymentIntents were canceled");
+    }
+
+    private async Task SubscriptionSyncAsync()
+    {
+        var billed = business.In(Situation.BilledByStripe).ToList();
+        var renewed = billed.Where((m, i) => Seeding.BilledUntil(m, business.Now) != m.EndedAt && !IsCanceledAtStripe(i)).Count();
+        var run = await stage.RunAsync("subscription-sync");
+        Tell(run, "02:00",
+            $"{run["seen"]} subscriptions are Stripe Billing's: {renewed} were renewed there, {Seeding.CanceledAtStripe} canceled there, and now here too. "
+            + $"{run["canceled"]} of our own were to end with their period, which is over. "
+            + "Of the payments one was refunded in full and one lost to a dispute: what they had bought has ended. One was refunded by half: it goes on.");
+        checks.That(run["updated"] == renewed + Seeding.CanceledAtStripe, $"{run["updated"]} subscriptions followed Stripe, {renewed + Seeding.CanceledAtStripe} were meant to");
+        checks.That(run["canceled"] == business.Members.Count(m => m.EndsWithPeriod), $"{run["canceled"]} subscriptions ended with their period");
+        checks.That(
+            run["refunded"] == 1 && run["partially_refunded"] == 1 && run["dispute_lost"] == 1,
+            $"refunds and disputes: {run["refunded"]} in full, {run["partially_refunded"]} in part, {run["dispute_lost"]} lost");
+        var ended = await Database.ScalarAsync<long>(
+            "SELECT count(*) FROM subscriptions WHERE id = ANY ($1) AND status = 'canceled'", business.MoneyBack.Select(m => m.Id).ToArray());
+        checks.That(ended == 2, $"{ended} of the 2 subscriptions whose money went back ended");
+
+        static bool IsCanceledAtStripe(int i) => i >= Seeding.InvoicesPaid && i < Seeding.InvoicesPaid + Seeding.CanceledAtStripe;
     }
 
     private async Task ExpirePaymentsAsync()
@@ -148,12 +170,13 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
 
     private async Task ExpireSubscriptionsAsync()
     {
+        var lapsed = business.In(Situation.Lapsed).Count(m => !m.EndsWithPeriod);
         var run = await stage.RunAsync("expire-subscriptions");
         Tell(run, "06:45",
-            $"{Many(run["expired"], "subscription")} ended more than three days ago: {business.In(Situation.Lapsed).Count()} were not to be renewed, "
-            + $"{business.In(Situation.RetriesSpent).Count()} have used up their retries. {business.In(Situation.InGrace).Count()} are within their three days and stay.");
+            $"{Many(run["expired"], "subscription")} ended more than three days ago: {lapsed} were not to be renewed, "
+            + $"{business.In(Situation.RetriesSpent).Count()} have used up their retries. {business.In(Situation.InGrace).Count(m => !m.EndsWithPeriod)} are within their three days and stay.");
         checks.That(
-            run["expired"] == business.In(Situation.Lapsed).Count() + business.In(Situation.RetriesSpent).Count(), $"{run["expired"]} subscriptions expired");
+            run["expired"] == lapsed + business.In(Situation.RetriesSpent).Count(), $"{run["expired"]} subscriptions expired");
     }
 
     private void Tell(Run run, string time, string text)

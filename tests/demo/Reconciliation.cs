@@ -11,7 +11,7 @@ internal sealed class Reconciliation(Stage stage, Checks checks)
         var ledger = await stage.Stripe.LedgerAsync();
         var provider = ledger.Json.GetProperty("total").EnumerateObject().ToDictionary(c => c.Name, c => c.Value.GetInt64(), StringComparer.Ordinal);
         var booked = await stage.Database.NumbersAsync(
-            "SELECT currency, sum(amount_minor)::bigint FROM payments WHERE provider = 'stripe' AND status = 'succeeded' GROUP BY 1");
+            "SELECT currency, sum(amount_minor)::bigint FROM payments WHERE provider = 'stripe' AND status IN ('succeeded', 'refunded', 'disputed') GROUP BY 1");
         var parked = await stage.Database.NumbersAsync(
             "SELECT data ->> 'currency', sum((data ->> 'amount_minor')::bigint)::bigint FROM unmatched_payments WHERE resolved_at IS NULL GROUP BY 1");
         foreach (var (currency, taken) in provider.OrderBy(c => c.Key, StringComparer.Ordinal))

@@ -5,7 +5,7 @@ internal sealed class SecondTime(Stage stage, Checks checks)
 {
     private static readonly string[] Jobs =
     [
-        "expire-stale-orders", "expire-payments", "autopayment", "match-pending-payments", "match-successful-payments",
+        "subscription-sync", "expire-stale-orders", "expire-payments", "autopayment", "match-pending-payments", "match-successful-payments",
         "expire-subscriptions", "cleanup-stale-payment-intents",
     ];
 

@@ -10,6 +10,7 @@ internal static class Seeding
     public const string Stranger = "pi_stranger";
 
     public static readonly int InvoicesPaid = 6;
+    public static readonly int CanceledAtStripe = 3;
 
     public static async Task IntoDatabaseAsync(Database database, Business business, History history)
     {
@@ -44,7 +45,7 @@ internal static class Seeding
         },
         m.PeriodStart(m.Periods), m.EndedAt,
         AutoRenew: m.Situation is not (Situation.Lapsed or Situation.InGrace or Situation.Canceled) || m.Id % 2 == 0,
-        CancelAtPeriodEnd: m.Situation is Situation.Lapsed or Situation.InGrace && m.Id % 2 == 0,
+        CancelAtPeriodEnd: m.EndsWithPeriod,
         m.Situation == Situation.BilledByStripe ? BillingId(m) : null,
         RetryCount: m.Situation switch { Situation.RetriedToday or Situation.PaidBehindOurBack => 1, Situation.RetriesSpent => 4, _ => 0 },
         NextAttemptAt: m.Situation switch
@@ -93,10 +94,30 @@ internal static class Seeding
         await stripe.SeedAsync(new
         {
             prices = Business.Plans.Select(p => new { id = $"price_{p.Code}", product_data = new { name = p.Name }, unit_amount = p.AmountMinor, currency = p.Currency, interval = p.IntervalUnit, lookup_key = p.Code }),
-            subscriptions = paid.Select(m => new { id = BillingId(m), customer = m.Customer, price = $"price_{m.Plan.Code}", status = "active", created = at }),
+            subscriptions = business.In(Situation.BilledByStripe).Select((m, i) => new
+            {
+                id = BillingId(m),
+                customer = m.Customer,
+                price = $"price_{m.Plan.Code}",
+                status = i >= InvoicesPaid && i < InvoicesPaid + CanceledAtStripe ? "canceled" : "active",
+                current_period_end = Unix(BilledUntil(m, business.Now)),
+                created = Unix(m.PeriodStart(m.Periods)),
+            }),
+        });
+        await stripe.SeedAsync(new
+        {
             payment_intents = paid.Select(m => new { id = $"pi_invoice{m.Id}", amount = m.Plan.AmountMinor, currency = m.Plan.Currency, customer = m.Customer, payment_method = m.Card, status = "succeeded", created = at }),
             invoices = paid.Select(m => new { id = $"in_{m.Id}", subscription = BillingId(m), status = "paid", amount_due = m.Plan.AmountMinor, currency = m.Plan.Currency, payment_intent = $"pi_invoice{m.Id}", created = at }),
         });
+    }
+
+    /// <summary>Stripe has renewed whatever ended, on the day.</summary>
+    public static DateTime BilledUntil(Member m, DateTime now)
+    {
+        var end = m.EndedAt;
+        while (end < now)
+            end = m.Plan.IntervalUnit switch { "week" => end.AddDays(7), "year" => end.AddYears(1), _ => end.AddMonths(1) };
+        return end;
     }
 
     private static string BillingId(Member m) => $"sub_{m.Id:D5}";
@@ -136,6 +157,7 @@ internal static class Seeding
         }
 
         var (status, decline) = Fate(p, business);
+        var (refunded, dispute) = MoneyBack(p, business);
         return new
         {
             id = p.ProviderPaymentId,
@@ -146,10 +168,20 @@ internal static class Seeding
             payment_method = p.ProviderPaymentMethodId?.EndsWith("_old", StringComparison.Ordinal) == true ? null : p.ProviderPaymentMethodId,
             status,
             decline,
+            amount_refunded = refunded,
+            dispute,
+            reversed_at = Unix(business.Now.AddHours(-6)),
             created = Unix(p.CreatedAt),
             events = p.Status != "succeeded",
             metadata,
         };
+    }
+
+    /// <summary>Of the last payment of those who got money back.</summary>
+    private static (long? Refunded, string? Dispute) MoneyBack(PaymentRow p, Business business)
+    {
+        var who = business.MoneyBack.ToList().FindIndex(m => m.Id == p.SubscriptionId && p.PeriodStart == Business.Zone.Date(m.PeriodStart(1)));
+        return who switch { 0 => (p.AmountMinor, null), 1 => (p.AmountMinor / 2, null), 2 => (null, "lost"), _ => (null, null) };
     }
 
     private static (string Status, string? Decline) Fate(PaymentRow p, Business business)

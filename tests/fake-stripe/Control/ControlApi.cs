@@ -58,6 +58,7 @@ internal sealed class ControlApi(FakeAccount account)
                 ("GET", ["holds"]) => ControlState.Holds(account.Holds),
                 ("POST", ["holds", "release"]) => ControlState.Released(account.Holds.Release((int?)body.Long("id"))),
                 ("POST", ["payment_intents", var id, var action]) => Render.Bytes(world, ControlPayments.Move(world, id, action, body)),
+                ("POST", ["refunds", var id]) => Render.Bytes(world, ControlPayments.MoveRefund(world, id, body)),
                 ("POST", ["payment_methods", var id]) => Render.Bytes(world, ControlPayments.Change(world, id, body)),
                 _ => throw new ControlException($"no such control: {request.Method} {request.Path}"),
             };

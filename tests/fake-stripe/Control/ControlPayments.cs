@@ -40,11 +40,14 @@ internal static class ControlPayments
             case "refund":
                 Require(intent, "succeeded");
                 var refunded = world.Find<Charge>(intent.LatestCharge)!;
-                return RefundEndpoints.Add(world, refunded, body.Long("amount") ?? refunded.Amount - refunded.AmountRefunded, body.Text("reason"), Metadata.Empty);
+                return RefundEndpoints.Add(world, refunded, body.Long("amount") ?? refunded.Amount - refunded.AmountRefunded, body.Text("reason"), Metadata.Empty, body.Text("status") ?? "succeeded");
             default:
                 throw new ControlException($"unknown action '{action}'; known: pay, fail, settle, cancel, dispute, refund");
         }
     }
+
+    public static Refund MoveRefund(World world, string id, JsonElement body) =>
+        RefundEndpoints.Move(world, world.Find<Refund>(id) ?? throw new ControlException($"no refund '{id}'"), body.Text("status") ?? "failed");
 
     public static PaymentMethod Change(World world, string id, JsonElement body)
     {

@@ -49,8 +49,11 @@ internal static class SeedPayments
         {
             case "succeeded":
                 world.At(Moment(source.Moment("succeeded_at") ?? created), () => PaymentFlow.Succeed(world, intent));
+                var reversed = Moment(source.Moment("reversed_at") ?? world.NowSeconds);
                 if (source.Long("amount_refunded") is { } refunded)
-                    RefundEndpoints.Add(world, world.Find<Charge>(intent.LatestCharge)!, refunded, reason: null, Metadata.Empty);
+                    world.At(reversed, () => RefundEndpoints.Add(world, world.Find<Charge>(intent.LatestCharge)!, refunded, reason: null, Metadata.Empty));
+                if (source.Text("dispute") is { } dispute)
+                    world.At(reversed, () => DisputeEndpoints.Move(world, world.Find<Charge>(intent.LatestCharge)!, "fraudulent", dispute));
                 break;
             case "canceled":
                 world.At(Moment(source.Moment("canceled_at") ?? created), () => PaymentFlow.Cancel(world, intent, source.Text("cancellation_reason")));

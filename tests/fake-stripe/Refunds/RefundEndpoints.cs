@@ -12,7 +12,7 @@ internal static class RefundEndpoints
             call => call.World.Find<Refund>(call.Id) ?? throw StripeError.Missing("refund", call.Id, "id", 404));
     }
 
-    public static Refund Add(World world, Charge charge, long amount, string? reason, Metadata metadata)
+    public static Refund Add(World world, Charge charge, long amount, string? reason, Metadata metadata, string status = "succeeded")
     {
         var refund = world.Register(new Refund
         {
@@ -24,12 +24,25 @@ internal static class RefundEndpoints
             PaymentIntent = charge.PaymentIntent,
             Reason = reason,
             Metadata = metadata,
+            Status = status,
         });
         world.Refunds.Add(refund);
         world.RefundsByCharge.Add(charge.Id, refund);
         charge.AmountRefunded += amount;
         world.Emit("refund.created", refund);
         world.Emit("charge.refunded", charge);
+        return refund;
+    }
+
+    /// <summary>Banks refuse refunds, also weeks later: the amount is the charge's again.</summary>
+    public static Refund Move(World world, Refund refund, string status)
+    {
+        var returns = status is "failed" or "canceled";
+        if (returns && refund.Status is not ("failed" or "canceled"))
+            world.Find<Charge>(refund.Charge)!.AmountRefunded -= refund.Amount;
+        refund.Status = status;
+        world.Emit(status == "failed" ? "refund.failed" : "refund.updated", refund);
+        world.Emit("charge.refund.updated", refund);
         return refund;
     }
 

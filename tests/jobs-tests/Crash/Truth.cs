@@ -62,7 +62,7 @@ public sealed partial record Truth(string State, string Taken)
         Assert.True(ledger.MostChargesPerRenewal <= 1, $"somebody was charged twice: {ledger.Json}");
         var known = (await world.QueryAsync(
             """
-            SELECT provider_payment_id AS id FROM payments WHERE status = 'succeeded' UNION SELECT provider_payment_id FROM unmatched_payments
+            SELECT provider_payment_id AS id FROM payments WHERE status IN ('succeeded', 'refunded', 'disputed') UNION SELECT provider_payment_id FROM unmatched_payments
             """)).Select(row => (string?)row.id).ToHashSet();
         var lost = ledger.Charges.Select(charge => charge.GetProperty("payment_intent").GetString()).Where(id => !known.Contains(id)).ToList();
         Assert.True(lost.Count == 0, $"payments were lost: {string.Join(' ', lost)}");
@@ -71,7 +71,7 @@ public sealed partial record Truth(string State, string Taken)
     private static readonly (string Promise, string Violations)[] Promises =
     [
         ("a receipt for each succeeded payment and for no other",
-            "SELECT p.id, p.status, r.number FROM payments AS p LEFT JOIN receipts AS r ON r.payment_id = p.id WHERE (p.status = 'succeeded') <> (r.id IS NOT NULL)"),
+            "SELECT p.id, p.status, r.number FROM payments AS p LEFT JOIN receipts AS r ON r.payment_id = p.id WHERE (p.status IN ('succeeded', 'refunded', 'disputed')) <> (r.id IS NOT NULL)"),
         ("receipts are numbered 1 to n without a gap",
             "SELECT number FROM (SELECT number, row_number() OVER (ORDER BY number) AS n FROM receipts) AS r WHERE right(number, 6)::int <> n"),
         ("the counter of receipts stands at the last one",
@@ -80,7 +80,7 @@ public sealed partial record Truth(string State, string Taken)
             """
             SELECT p.id, count(a.id) FROM payments AS p
             LEFT JOIN audit_logs AS a ON a.subject_type = 'payment' AND a.subject_id = p.id AND a.action = 'payment.succeeded'
-            GROUP BY p.id, p.status HAVING count(a.id) <> (p.status = 'succeeded')::int
+            GROUP BY p.id, p.status HAVING count(a.id) <> (p.status IN ('succeeded', 'refunded', 'disputed'))::int
             """),
         ("nobody is told the same twice",
             """
@@ -100,12 +100,17 @@ public sealed partial record Truth(string State, string Taken)
             SELECT p.id, p.stock_reserved FROM products AS p
             WHERE p.stock_reserved <> (SELECT coalesce(sum(r.quantity), 0) FROM stock_reservations AS r WHERE r.product_id = p.id AND r.released_at IS NULL)
             """),
+        ("what was refunded is what the refunds say",
+            """
+            SELECT p.id, p.amount_refunded_minor FROM payments AS p
+            WHERE p.amount_refunded_minor <> (SELECT coalesce(sum(r.amount_minor), 0) FROM payment_refunds AS r WHERE r.payment_id = p.id)
+            """),
         ("no lease is left", "SELECT name, holder FROM leases"),
         ("no run is left open", "SELECT job, started_at FROM job_runs WHERE status = 'running'"),
         ("a subscription points to its last success",
             """
             SELECT s.id, s.payment_id FROM subscriptions AS s LEFT JOIN payments AS p ON p.id = s.payment_id
-            WHERE s.payment_id IS NOT NULL AND (p.status IS DISTINCT FROM 'succeeded' OR p.subscription_id IS DISTINCT FROM s.id)
+            WHERE s.payment_id IS NOT NULL AND (coalesce(p.status NOT IN ('succeeded', 'refunded', 'disputed'), true) OR p.subscription_id IS DISTINCT FROM s.id)
             """),
     ];
 }

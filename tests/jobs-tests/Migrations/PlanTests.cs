@@ -14,6 +14,9 @@ public sealed class PlanTests(SharedRows rows) : IClassFixture<SharedRows>
         "subscriptions_by_end",
         "SELECT s.id FROM subscriptions AS s WHERE s.status IN ('active', 'past_due') AND s.auto_renew AND NOT s.cancel_at_period_end AND s.provider_subscription_id IS NULL AND s.ended_at < now() AND (s.next_attempt_at IS NULL OR s.next_attempt_at <= now()) ORDER BY s.ended_at, s.id LIMIT 500")]
     [InlineData(
+        "subscriptions_of_provider",
+        "SELECT id FROM subscriptions WHERE provider_subscription_id IS NOT NULL AND status NOT IN ('canceled', 'expired') AND id > 0 ORDER BY id LIMIT 500")]
+    [InlineData(
         "payments_unresolved",
         "SELECT id FROM payments WHERE status = 'pending' AND created_at < now() - interval '7 days' AND (created_at, id) > ('-infinity', 0) ORDER BY created_at, id LIMIT 500")]
     [InlineData(

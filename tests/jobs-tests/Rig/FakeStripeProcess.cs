@@ -112,6 +112,9 @@ public sealed class FakeStripeProcess : IAsyncDisposable
     public Task BehaveAsync(string paymentMethod, string behaviour) =>
         SendAsync(HttpMethod.Post, $"payment_methods/{paymentMethod}", new { behaviour });
 
+    /// <summary>The bank has decided: succeeded, failed, canceled.</summary>
+    public Task MoveRefundAsync(string refund, string status) => SendAsync(HttpMethod.Post, $"refunds/{refund}", new { status });
+
     public async ValueTask DisposeAsync()
     {
         Control.Dispose();

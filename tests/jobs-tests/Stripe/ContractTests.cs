@@ -53,6 +53,10 @@ public sealed class ContractTests
         ["get a Checkout Session"] = c => c.CheckoutSessions.GetAsync("cs_1"),
         ["expire a Checkout Session"] = c => c.CheckoutSessions.ExpireAsync("cs_1", IdempotencyKey.New()),
         ["list Checkout Sessions"] = c => c.CheckoutSessions.ListAsync(new() { PaymentIntent = "pi_1", Customer = "cus_1", Status = "open", Created = Window }).CountAsync().AsTask(),
+        ["get a subscription"] = c => c.Subscriptions.GetAsync("sub_1"),
+        ["list subscriptions"] = c => c.Subscriptions.ListAsync(new() { Status = "all", Customer = "cus_1", Created = Window }).CountAsync().AsTask(),
+        ["list refunds"] = c => c.Refunds.ListAsync(new() { PaymentIntent = "pi_1", Created = Window }).CountAsync().AsTask(),
+        ["list disputes"] = c => c.Disputes.ListAsync(new() { PaymentIntent = "pi_1", Created = Window }).CountAsync().AsTask(),
     };
 
     public static TheoryData<string> Names => [.. Requests.Keys];
@@ -95,7 +99,7 @@ public sealed class ContractTests
     [Fact]
     public void Every_public_call_of_the_services_is_among_the_requests()
     {
-        Type[] services = [typeof(PaymentIntentService), typeof(CustomerService), typeof(PaymentMethodService), typeof(EventService), typeof(InvoicePaymentService), typeof(InvoiceService), typeof(CheckoutSessionService)];
+        Type[] services = [typeof(PaymentIntentService), typeof(CustomerService), typeof(PaymentMethodService), typeof(EventService), typeof(InvoicePaymentService), typeof(InvoiceService), typeof(CheckoutSessionService), typeof(SubscriptionService), typeof(RefundService), typeof(DisputeService)];
         var calls = services.SelectMany(s => s.GetMethods().Where(m => m.DeclaringType == s).Select(m => $"{s.Name}.{m.Name}")).Distinct(StringComparer.Ordinal).Count();
         // Two of the requests show a second form of the same call.
         Assert.Equal(Requests.Count - 2, calls);

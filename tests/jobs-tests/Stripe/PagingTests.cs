@@ -70,6 +70,55 @@ public sealed class PagingTests
         Assert.Equal("limit=100&created[gt]=999&created[gte]=1000&created[lt]=1001&created[lte]=1000", stripe.Requests[1].Query);
     }
 
+    [Fact]
+    public async Task A_short_list_asked_for_in_parallel_is_one_request()
+    {
+        using var stripe = new StubStripe(Page(hasMore: false, "pi_2", "pi_1"));
+        using var client = stripe.Client();
+        var window = new DateRangeOptions { GreaterThanOrEqual = DateTimeOffset.UnixEpoch, LessThanOrEqual = DateTimeOffset.FromUnixTimeSeconds(1000) };
+        Assert.Equal(2, await client.PaymentIntents.ListAsync(new() { Created = window, Parallel = 8 }).CountAsync());
+        Assert.Equal("limit=100&created[gte]=0&created[lte]=1000", Assert.Single(stripe.Requests).Query);
+    }
+
+    [Fact]
+    public async Task The_older_half_of_what_is_left_goes_to_an_idle_reader_and_nothing_is_read_twice()
+    {
+        // The stub's objects are of second 1700000000: what is left ends there.
+        using var stripe = new StubStripe(Page(hasMore: true, "pi_3"), Page(hasMore: false), Page(hasMore: false));
+        using var client = stripe.Client();
+        var window = new DateRangeOptions
+        {
+            GreaterThanOrEqual = DateTimeOffset.FromUnixTimeSeconds(1_699_999_990),
+            LessThanOrEqual = DateTimeOffset.FromUnixTimeSeconds(1_700_000_099),
+        };
+        Assert.Equal(1, await client.PaymentIntents.ListAsync(new() { Created = window, Parallel = 2 }).CountAsync());
+        Assert.Equal(
+            [
+                "limit=100&created[gte]=1699999990&created[lte]=1699999994",
+                "limit=100&created[gte]=1699999990&created[lte]=1700000099",
+                "limit=100&starting_after=pi_3&created[gte]=1699999995&created[lte]=1700000000",
+            ],
+            stripe.Requests.Select(r => r.Query).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_parallel_list_needs_a_window_with_both_ends()
+    {
+        using var stripe = new StubStripe(Page(hasMore: false));
+        using var client = stripe.Client();
+        var open = new DateRangeOptions { GreaterThanOrEqual = DateTimeOffset.UnixEpoch };
+        await Assert.ThrowsAsync<ArgumentException>(async () => await client.PaymentIntents.ListAsync(new() { Created = open, Parallel = 2 }).CountAsync());
+    }
+
+    [Fact]
+    public async Task One_page_that_cannot_be_read_fails_the_whole_list()
+    {
+        using var stripe = new StubStripe(Page(hasMore: true, "pi_3"), Error(403, "invalid_request_error"));
+        using var client = stripe.Client(maxAttempts: 1);
+        var window = new DateRangeOptions { GreaterThanOrEqual = DateTimeOffset.UnixEpoch, LessThanOrEqual = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000) };
+        await Assert.ThrowsAsync<StripeException>(async () => await client.PaymentIntents.ListAsync(new() { Created = window, Parallel = 4 }).CountAsync());
+    }
+
     private static Step Page(bool hasMore, params string[] ids) => Answer(
         200,
         $$"""{"object":"list","url":"/v1/payment_intents","has_more":{{(hasMore ? "true" : "false")}},"data":[{{string.Join(',', ids.Select(id => PaymentIntent("succeeded", id)))}}]}""");

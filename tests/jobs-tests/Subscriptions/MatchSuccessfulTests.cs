@@ -218,4 +218,78 @@ public sealed class MatchSuccessfulTests(PostgresFixture fixture)
         Assert.Equal(1, await world.ScalarAsync<long>("SELECT count(*) FROM subscriptions"));
         Assert.Equal(6, await world.ScalarAsync<long>("SELECT count(DISTINCT period_start) FROM payments"));
     }
+
+    [Fact]
+    public async Task A_success_that_was_refunded_in_full_is_recorded_as_refunded_and_grants_nothing()
+    {
+        var (world, user) = await WorldAsync();
+        await using var _ = world;
+        await world.IntentAsync("pi_1", metadata: ForPlan(user));
+        await world.Stripe.ActAsync("pi_1", "refund");
+
+        var dry = (await world.MatchSuccessfulAsync("--dry-run")).Done();
+        var run = (await world.MatchSuccessfulAsync()).Done();
+
+        Assert.Equal((1, 0, 1), (run.Counter("refunded"), run.Counter("matched"), dry.Counter("refunded")));
+        var payment = await world.OneAsync("SELECT * FROM payments");
+        Assert.Equal(("refunded", 1000), ((string)payment.status, (long)payment.amount_refunded_minor));
+        Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM subscriptions"));
+        Assert.Equal((1, 0), (await world.ScalarAsync<long>("SELECT count(*) FROM receipts"), await world.MailsAsync("payment_receipt")));
+        Assert.Equal("payment.refunded", await world.ScalarAsync<string>("SELECT string_agg(action, ',') FROM audit_logs"));
+        var after = await world.StateAsync();
+        (await world.MatchSuccessfulAsync()).Done();
+        Assert.Equal(after, await world.StateAsync());
+
+        // The refund's own row follows with the next sync.
+        (await world.RunAsync("subscription-sync")).Done();
+        Assert.Equal(1000, await world.ScalarAsync<long>("SELECT sum(amount_minor)::bigint FROM payment_refunds"));
+        Assert.Equal("refunded", (string)(await world.OneAsync("SELECT status FROM payments")).status);
+    }
+
+    [Fact]
+    public async Task One_that_was_refunded_in_part_is_granted()
+    {
+        var (world, user) = await WorldAsync();
+        await using var _ = world;
+        await world.IntentAsync("pi_1", metadata: ForPlan(user));
+        await world.Stripe.ActAsync("pi_1", "refund", new { amount = 999 });
+
+        Assert.Equal(1, (await world.MatchSuccessfulAsync()).Done().Counter("matched"));
+
+        Assert.Equal("active", (string)(await world.OneAsync("SELECT status FROM subscriptions")).status);
+    }
+
+    [Fact]
+    public async Task A_renewal_that_was_refunded_before_anybody_here_knew_of_it_ends_the_subscription_and_keeps_the_period()
+    {
+        var (world, user) = await WorldAsync();
+        await using var _ = world;
+        var end = DateTime.UtcNow.AddHours(-3);
+        var subscription = await world.SubscriptionAsync(user, await world.PlanAsync(), end, "past_due");
+        var payment = await world.LostAttemptAsync(subscription, TimeSpan.FromHours(2));
+        await world.IntentAsync("pi_1", metadata: new { payment_id = Text(payment), user_id = Text(user), subscription_id = Text(subscription), purpose = "subscription" }, created: DateTime.UtcNow.AddHours(-2));
+        await world.Stripe.ActAsync("pi_1", "refund");
+
+        Assert.Equal(1, (await world.MatchPendingAsync()).Done().Counter("refunded"));
+
+        var row = await world.RowAsync("subscriptions", subscription);
+        Assert.Equal(("canceled", false), ((string)row.status, (bool)row.auto_renew));
+        Assert.Equal(end, (DateTime)row.ended_at, TimeSpan.FromMilliseconds(1));
+        Assert.Equal("refunded", await world.StatusAsync("payments", payment));
+    }
+
+    [Fact]
+    public async Task An_order_whose_payment_was_refunded_keeps_its_stock_and_waits()
+    {
+        var (world, user) = await WorldAsync();
+        await using var _ = world;
+        var (order, product) = await world.OrderAsync(user);
+        await world.IntentAsync("pi_1", metadata: new { user_id = Text(user), purpose = "order", order_id = Text(order) });
+        await world.Stripe.ActAsync("pi_1", "refund");
+
+        Assert.Equal(1, (await world.MatchSuccessfulAsync()).Done().Counter("refunded"));
+
+        Assert.Equal("pending_payment", await world.StatusAsync("orders", order));
+        Assert.Equal((5, 2), await world.StockAsync(product));
+    }
 }
