@@ -8,6 +8,7 @@ public sealed class FrozenRunTests(PostgresFixture fixture)
 {
     // Longer than a heartbeat, so that the one that wakes learns at once that its lease is gone.
     private static readonly TimeSpan PastAHeartbeat = TimeSpan.FromSeconds(16);
+    private const string Rate = "STRIPE_MAX_REQUESTS_PER_SECOND";
 
     [Theory]
     [MemberData(nameof(Scenarios.NamesOfCallers), MemberType = typeof(Scenarios))]
@@ -41,7 +42,11 @@ public sealed class FrozenRunTests(PostgresFixture fixture)
     private static async Task<JobResult> FreezeAsync(CrashRig rig, JobWorld world, int call, string hang, TimeSpan sleep)
     {
         await world.Stripe.FaultAsync(hang, new { nth = call });
+        var rate = world.Environment[Rate];
+        // One that is to notice something when it wakes has work left then.
+        world.Environment[Rate] = sleep > TimeSpan.Zero ? "1" : rate;
         using var frozen = rig.Start(world);
+        world.Environment[Rate] = rate;
         // Everything else it had under way is done or blocked behind this call: it sleeps with no transaction open.
         await world.Stripe.HeldAsync(waitMs: 30_000);
         await QuietAsync(world);
@@ -62,8 +67,8 @@ public sealed class FrozenRunTests(PostgresFixture fixture)
 
     private static async Task QuietAsync(JobWorld world)
     {
-        // Two looks apart: between two transactions of one item nothing is open either.
-        for (var quiet = 0; quiet < 2;)
+        // Several looks apart: between two transactions of one item nothing is open either.
+        for (var quiet = 0; quiet < 4;)
         {
             await Task.Delay(30);
             quiet = await world.ScalarAsync<bool>(

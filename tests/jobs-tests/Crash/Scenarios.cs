@@ -8,7 +8,7 @@ internal static class Scenarios
     [
         AutopaymentScenarios.Mixed, AutopaymentScenarios.Unanswered, MatchingScenarios.Pending, MatchingScenarios.Successful,
         ExpiryScenarios.Payments, ExpiryScenarios.Subscriptions, OrderScenarios.Stale, OrderScenarios.Abandoned,
-        ExpiryScenarios.Payments, ExpiryScenarios.Subscriptions, SyncScenarios.Sweep, SyncScenarios.ByEvents,
+        SyncScenarios.Sweep, SyncScenarios.ByEvents,
     ];
 
     /// <summary>By name, so that a test's name says which scenario it is about.</summary>
