@@ -9,10 +9,15 @@ namespace Jobs.Database;
 /// serialization failure) undid them. A transaction may therefore run more than once, also after a commit whose answer
 /// was lost: its work must be a compare-and-set.
 /// </summary>
-public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) : IAsyncDisposable
+/// <param name="source">The database.</param>
+/// <param name="readOnly">Whether PostgreSQL is to refuse every write.</param>
+/// <param name="log">Speaks of repetitions.</param>
+/// <param name="first">A connection that is being opened already, while the rest of the run is set up.</param>
+public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, Task<NpgsqlConnection>? first = null) : IAsyncDisposable
 {
     private const int Attempts = 7;
 
+    private Task<NpgsqlConnection>? _first = first;
     private bool _answered;
 
     static Db() => Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
@@ -58,7 +63,8 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log) 
     private async Task OnceAsync(Func<Tx, Task> work, TimeSpan statementTimeout, bool repetition, CancellationToken cancellation)
     {
         // A server that accepts and stays silent keeps Npgsql from hearing the cancellation until its own time-out.
-        await using var connection = await source.OpenConnectionAsync(cancellation).AsTask().WaitAsync(cancellation);
+        var opening = Interlocked.Exchange(ref _first, null) ?? source.OpenConnectionAsync(cancellation).AsTask();
+        await using var connection = await opening.WaitAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         _answered = true;
         var tx = new Tx(connection, transaction, TransactionSettings(statementTimeout), ReadOnly, repetition, cancellation);

@@ -14,6 +14,9 @@ internal sealed class RunCycle(
     public async Task<int> GoAsync(Func<IJob> job)
     {
         stop.LastWords = () => End(Stopped());
+        // Made while the database is asked: what its parts read and load takes as long as the answer. What is wrong with them
+        // is said when it is the job's turn.
+        var made = Task.Run(job);
         try
         {
             if (run.Job.Kind != JobKind.Schema && !await BeginAsync())
@@ -26,7 +29,7 @@ internal sealed class RunCycle(
             return End(Stopped());
         }
 
-        await WorkAsync(job);
+        await WorkAsync(made);
         await RecordAsync();
         return End(_outcome);
     }
@@ -88,14 +91,14 @@ internal sealed class RunCycle(
         }
     }
 
-    private async Task WorkAsync(Func<IJob> job)
+    private async Task WorkAsync(Task<IJob> made)
     {
         using var timer = new PeriodicTimer(RunLedger.Heartbeat);
         var heartbeat = ledger.TakesLease ? BeatAsync(timer) : Task.CompletedTask;
         try
         {
             RefuseFuture();
-            await job().RunAsync();
+            await (await made).RunAsync();
             _outcome = stop.Reason is null ? Outcome() : Stopped();
         }
         catch (OperationCanceledException) when (stop.Aborting.IsCancellationRequested)

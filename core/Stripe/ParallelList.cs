@@ -14,7 +14,7 @@ internal sealed class ParallelList<T>(
     where T : IHasId
 {
     /// <summary>Both ends belong to it.</summary>
-    private readonly record struct Window(long From, long Until);
+    private sealed record Window(long From, long Until);
 
     private readonly Channel<Window> _windows = Channel.CreateUnbounded<Window>();
     // Few pages wait for the consumer: memory stays small when it is slower than Stripe.

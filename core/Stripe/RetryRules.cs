@@ -20,8 +20,8 @@ internal static class RetryRules
             builder.AddRetry(new RetryStrategyOptions<SendResult>
             {
                 MaxRetryAttempts = options.MaxAttempts - 1,
-                ShouldHandle = static args => ValueTask.FromResult(args.Outcome.Exception is null && args.Outcome.Result.Retry),
-                DelayGenerator = args => ValueTask.FromResult<TimeSpan?>(Delay(args.AttemptNumber, args.Outcome.Result.RetryAfter, options.MaxDelay)),
+                ShouldHandle = static args => ValueTask.FromResult(args.Outcome.Result is { Retry: true }),
+                DelayGenerator = args => ValueTask.FromResult<TimeSpan?>(Delay(args.AttemptNumber, args.Outcome.Result?.RetryAfter, options.MaxDelay)),
                 OnRetry = args =>
                 {
                     logger.LogInformation(
@@ -29,7 +29,7 @@ internal static class RetryRules
                         args.RetryDelay.TotalMilliseconds,
                         args.AttemptNumber + 1,
                         options.MaxAttempts,
-                        args.Outcome.Result.Error?.Message);
+                        args.Outcome.Result?.Error?.Message);
                     return ValueTask.CompletedTask;
                 },
             });

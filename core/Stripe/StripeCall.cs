@@ -51,7 +51,7 @@ internal sealed class StripeCall(HttpMethod method, string path, string query, F
 }
 
 /// <summary>What one send came to: a value, or an error with the decision whether to send again.</summary>
-internal readonly record struct SendResult(object? Value, StripeException? Error, bool Retry, TimeSpan? RetryAfter)
+internal sealed record SendResult(object? Value, StripeException? Error, bool Retry, TimeSpan? RetryAfter)
 {
     public static SendResult Ok(object value) => new(value, null, false, null);
 
