@@ -6,7 +6,7 @@ namespace Jobs.Demo;
 internal static class Story
 {
     private const int Width = 112;
-    private const int Indent = 38;
+    private const int Indent = 40;
     private static readonly bool Terminal = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null or "";
 
     public static void Title(string text)
@@ -22,7 +22,7 @@ internal static class Story
     /// <summary>One job: when, which, how it ended, and what that means.</summary>
     public static void Job(string time, string job, string text, string how, bool good)
     {
-        var head = $"  {Paint(time, "2")}  {Paint($"{job,-29}", "1")}";
+        var head = $"  {Paint(time, "2")}  {Paint($"{job,-31}", "1")}";
         Write(head, text);
         Console.WriteLine(new string(' ', Indent) + Paint(how, good ? "2;32" : "33"));
     }
@@ -35,7 +35,7 @@ internal static class Story
     }
 
     public static void Check(bool holds, string label, string text) =>
-        Write($"  {Paint(holds ? "ok  " : "FAIL", holds ? "1;32" : "1;31")}  {label,-26}  ", text);
+        Write($"  {Paint(holds ? "ok  " : "FAIL", holds ? "1;32" : "1;31")}  {label,-30}  ", text);
 
     public static void Plain(string text) => Console.WriteLine(text);
 
