@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Jobs.Database;
 
 namespace Jobs.Runs;
@@ -23,6 +24,9 @@ public sealed class Settings
         ["DATABASE_URL", "STRIPE_SECRET_KEY", "SUMUP_API_KEY", "SUMUP_AFFILIATE_KEY", "SMTP_URL", "BACKUP_VERIFY_URL"];
 
     private readonly IReadOnlyDictionary<string, string> _values;
+
+    // Read once: a secret that is exchanged on the disk during a run must not differ from the one that is struck out of the log.
+    private readonly ConcurrentDictionary<string, string> _files = new(StringComparer.Ordinal);
 
     public Settings(IReadOnlyDictionary<string, string> values) => _values = values;
 
@@ -63,7 +67,7 @@ public sealed class Settings
 
         try
         {
-            var text = File.ReadAllText(file).Trim();
+            var text = _files.GetOrAdd(file, path => File.ReadAllText(path).Trim());
             return text.Length > 0 ? text : throw new OperatorException($"{name}_FILE names the file '{file}', which is empty");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

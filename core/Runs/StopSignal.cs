@@ -11,6 +11,7 @@ internal sealed class StopSignal : IDisposable
 {
     private static readonly TimeSpan AbortAfter = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan ExitAfter = TimeSpan.FromSeconds(9);
+    private static readonly TimeSpan LastWordsWithin = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _stopping = new();
@@ -74,7 +75,10 @@ internal sealed class StopSignal : IDisposable
 
     private void Exit()
     {
-        LastWords?.Invoke();
+        // Where nobody reads the result or the log, saying it takes for ever.
+        var speaker = new Thread(() => LastWords?.Invoke()) { IsBackground = true };
+        speaker.Start();
+        speaker.Join(LastWordsWithin);
         Environment.Exit(1);
     }
 

@@ -131,10 +131,10 @@ public sealed class SubscriptionSync(
         var last = await subscriptions.LastIdAsync();
         var listed = stripe.Subscriptions.ListAsync(new() { Status = "all", Created = always, Parallel = Pages }, run.Aborting);
         await run.EachAsync(subscriptions.DifferingAsync(listed, seen), s => s.Id, s => subscriptions.SyncAsync(s.Id, s), Parallel);
-        await MissingAsync(seen, last);
-
         await ReconcileAsync(RefundedAsync(stripe.Refunds.ListAsync(new() { Created = always, Parallel = Pages }, run.Aborting)));
         await ReconcileAsync(DisputedAsync(stripe.Disputes.ListAsync(new() { Created = always, Parallel = Pages }, run.Aborting)));
+        // Last, as it may end the run: money that went back is not to wait until people have decided about the missing.
+        await MissingAsync(seen, last);
     }
 
     /// <summary>Here and not in the list: asked for one by one, and canceled when Stripe does not know them.</summary>
