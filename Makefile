@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help demo test bench publish run format
+.PHONY: help demo test bench publish profile run format
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,13 @@ demo: publish ## One bad morning of a small business: every job at work, a kill,
 	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
 	@dotnet build tests/demo -c Release -v quiet -clp:NoSummary
 	@artifacts/bin/demo/release/demo
+
+profile: publish ## Renew the list of methods that are compiled ahead for a quick start (docker/startup-profile)
+	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
+	@dotnet build tests/bench -c Release -v quiet -clp:NoSummary
+	@rm -rf artifacts/jit && mkdir -p artifacts/jit
+	@JOBS_BENCH_JIT=artifacts/jit artifacts/bin/bench/release/bench --rows 20000 --rounds 1 --due 3000 --seconds 6 --orders 500 --objects 2000 --mails 500 > /dev/null
+	@artifacts/bin/startup-profile/release/startup-profile artifacts/app docker/startup-profile/methods.txt --add artifacts/jit/*.txt
 
 bench: publish ## Measure the published jobs against their targets: make bench LINES=startup,expire
 	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary

@@ -23,5 +23,6 @@ BEGIN
     EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %I.schemaversions, %I.schemaversions_checksums FROM jobs', current_schema(), current_schema());
     EXECUTE format('REVOKE UPDATE, DELETE ON %I.receipts FROM jobs', current_schema());
     EXECUTE format('REVOKE UPDATE ON %I.audit_logs FROM jobs', current_schema());
+    EXECUTE format('REVOKE UPDATE, DELETE ON %I.audit_log_archive FROM jobs', current_schema());
 END
 $$;

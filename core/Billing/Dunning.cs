@@ -114,7 +114,7 @@ public sealed class Dunning(JobRun run, BusinessZone zone, RenewalPolicy policy,
             _ => ("payment_failed", $"payment_failed:{attempt.Id}"),
         };
         await tx.NotifyUserAsync(
-            run, mail, attempt.UserId, key,
+            run.Origin, mail, attempt.UserId, key,
             JsonText.Of(
                 ("subscription_id", attempt.SubscriptionId), ("payment_id", attempt.Id), ("amount_minor", attempt.AmountMinor),
                 ("currency", attempt.Currency), ("next_attempt_at", retry), ("grace_ends_at", subscription.EndedAt + policy.Grace),
@@ -143,7 +143,7 @@ public sealed class Dunning(JobRun run, BusinessZone zone, RenewalPolicy policy,
     {
         await tx.ExecuteAsync(LackMethod, new { id = subscriptionId, Actor = run.Job.Name, RunId = run.Id });
         await tx.NotifyUserAsync(
-            run, "payment_method_required", userId, MethodRequiredKey(subscriptionId, zone.Date(endedAt)),
+            run.Origin, "payment_method_required", userId, MethodRequiredKey(subscriptionId, zone.Date(endedAt)),
             JsonText.Of(("subscription_id", subscriptionId), ("grace_ends_at", endedAt + policy.Grace)));
     }
 

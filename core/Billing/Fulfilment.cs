@@ -95,16 +95,19 @@ public sealed class Fulfilment(
         var orderId = row?.OrderId ?? metadata.OrderId ?? paidOrderId ?? (SaysNothing(row) ? await OrderOfAsync(tx, intent) : null);
         var success = new Success
         {
-            Intent = intent,
-            Metadata = metadata,
+            Origin = run.Origin,
+            Received = Received.From(intent),
             Row = row,
             UserId = user!.Id,
             Purpose = billingSubscriptionId is not null ? "subscription" : PurposeOf(row, metadata, orderId),
             RecordOnly = billingSubscriptionId is not null,
             SubscriptionId = billingSubscriptionId ?? row?.SubscriptionId ?? metadata.SubscriptionId,
             PlanId = row?.PlanId,
+            Plan = metadata.Plan,
             OrderId = orderId,
             MembershipId = row?.MembershipId,
+            MembershipType = row?.MembershipType ?? metadata.MembershipType,
+            ReducedPrice = row?.ReducedPrice ?? metadata.ReducedPrice,
             PeriodStart = row?.PeriodStart ?? metadata.PeriodStart,
         };
         if (WentBack(intent))
@@ -119,15 +122,21 @@ public sealed class Fulfilment(
             "membership" => await memberships.GrantAsync(tx, success),
             _ => await RecordAsync(tx, success),
         };
-        return refused is null ? FulfilmentOutcome.Fulfilled : await ParkAsync(tx, intent, row?.Id, refused);
+        if (refused is not null)
+        {
+            return await ParkAsync(tx, intent, row?.Id, refused.Reason);
+        }
+
+        run.Log.LogFulfilled(success.Booked.Id, intent.Id, success.Booked.Number);
+        return FulfilmentOutcome.Fulfilled;
     }
 
     /// <summary>A payment for nothing we know how to grant is only booked, and only when its row says what it should be.</summary>
-    private async Task<string?> RecordAsync(Tx tx, Success success)
+    private async Task<Refusal?> RecordAsync(Tx tx, Success success)
     {
         if (success.AmountMinor is not { } amount)
         {
-            return ParkingReason.PlanUnknown;
+            return new(ParkingReason.PlanUnknown, "nobody knows what it pays for");
         }
 
         if (success.Disagreement(amount, success.Currency!) is { } disagreement)
@@ -135,7 +144,7 @@ public sealed class Fulfilment(
             return disagreement;
         }
 
-        await success.BookAsync(tx, run, zone, last: true);
+        await success.BookAsync(tx, zone, last: true);
         return null;
     }
 
@@ -165,8 +174,8 @@ public sealed class Fulfilment(
         var owned = await tx.SingleAsync<OwnedByPayer>(Owned, new { success.SubscriptionId, success.OrderId, success.UserId, success.PeriodStart });
         (success.SubscriptionId, success.OrderId) = (owned.SubscriptionId, owned.OrderId);
         success.Refunded = true;
-        var booked = await success.BookAsync(tx, run, zone);
-        await tx.EndAsync(run, booked.Id, "refunded");
+        await success.BookAsync(tx, zone);
+        await tx.EndAsync(run, success.Booked.Id, "refunded");
         return FulfilmentOutcome.Refunded;
     }
 

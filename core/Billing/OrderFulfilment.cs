@@ -1,5 +1,4 @@
 using Jobs.Database;
-using Jobs.Runs;
 
 namespace Jobs.Billing;
 
@@ -7,7 +6,9 @@ namespace Jobs.Billing;
 /// What a paid order grants: the reservations close and the stock leaves the shelf. Money for an expired order reinstates
 /// it when the stock is still there; otherwise, and for a canceled order, the refund is due.
 /// </summary>
-public sealed class OrderFulfilment(JobRun run, BusinessZone zone, Settings settings)
+/// <param name="zone">Decides the year of the receipt.</param>
+/// <param name="staffEmail">Who hears of a refund that is due.</param>
+public sealed class OrderFulfilment(BusinessZone zone, string? staffEmail)
 {
     private sealed class Order
     {
@@ -18,19 +19,24 @@ public sealed class OrderFulfilment(JobRun run, BusinessZone zone, Settings sett
         public string Currency { get; init; } = "";
     }
 
-    /// <returns>Null when booked, else the parking reason and nothing written.</returns>
-    internal async Task<string?> GrantAsync(Tx tx, Success success)
+    /// <returns>Null when booked - in a dry run: when it would be -, else why not, and nothing written.</returns>
+    internal async Task<Refusal?> GrantAsync(Tx tx, Success success)
     {
         var order = await tx.SingleOrDefaultAsync<Order>(
-            "SELECT id, user_id, status, total_minor, currency FROM orders WHERE id = @OrderId FOR NO KEY UPDATE", new { success.OrderId });
+            $"SELECT id, user_id, status, total_minor, currency FROM orders WHERE id = @OrderId {tx.RowLock}", new { success.OrderId });
         if (order is null)
         {
-            return ParkingReason.OrderUnknown;
+            return new(ParkingReason.OrderUnknown, $"there is no order {success.OrderId}");
         }
 
         if (order.UserId != success.UserId)
         {
-            return ParkingReason.CustomerMismatch;
+            return new(ParkingReason.CustomerMismatch, $"order {order.Id} is another user's");
+        }
+
+        if (success.Received.CanBeRefused && order.Status is not ("pending_payment" or "paid"))
+        {
+            return new(RefusalReason.NotPayable, $"order {order.Id} is {order.Status}, so nothing is to be paid for it");
         }
 
         if (success.Disagreement(order.TotalMinor, order.Currency) is { } disagreement)
@@ -40,18 +46,22 @@ public sealed class OrderFulfilment(JobRun run, BusinessZone zone, Settings sett
 
         if (order.Status is "paid" or "refund_due" || await IsPaidAsync(tx, order.Id))
         {
-            return ParkingReason.Duplicate;
+            return new(ParkingReason.Duplicate, $"order {order.Id} is paid already");
+        }
+
+        if (tx.ReadOnly)
+        {
+            return null;
         }
 
         var status = order.Status switch
         {
             "canceled" => "refund_due",
-            "expired" => await TakeUnreservedStockAsync(tx, order.Id) ? "paid" : "refund_due",
-            _ => await TakeReservedStockAsync(tx, order.Id),
+            "expired" => await TakeUnreservedStockAsync(tx, order.Id, success.Origin) ? "paid" : "refund_due",
+            _ => await TakeReservedStockAsync(tx, order.Id, success.Origin),
         };
-        var booked = await success.BookAsync(tx, run, zone);
-        await SetStatusAsync(tx, order.Id, status, booked.Id);
-        run.Log.LogFulfilled(booked.Id, success.Intent.Id, booked.Number);
+        await success.BookAsync(tx, zone);
+        await SetStatusAsync(tx, order.Id, status, success.Booked.Id, success.Origin);
         return null;
     }
 
@@ -88,9 +98,9 @@ public sealed class OrderFulfilment(JobRun run, BusinessZone zone, Settings sett
         FROM moved
         """;
 
-    private async Task<string> TakeReservedStockAsync(Tx tx, long orderId)
+    private static async Task<string> TakeReservedStockAsync(Tx tx, long orderId, Origin origin)
     {
-        await tx.ExecuteAsync(TakeReserved, new { orderId, run.Now, Actor = run.Job.Name, RunId = run.Id });
+        await tx.ExecuteAsync(TakeReserved, new { orderId, origin.Now, origin.Actor, origin.RunId });
         return "paid";
     }
 
@@ -121,14 +131,14 @@ public sealed class OrderFulfilment(JobRun run, BusinessZone zone, Settings sett
         FROM moved
         """;
 
-    private async Task<bool> TakeUnreservedStockAsync(Tx tx, long orderId)
+    private static async Task<bool> TakeUnreservedStockAsync(Tx tx, long orderId, Origin origin)
     {
         if (await tx.SingleAsync<long>(LockNeeded, new { orderId }) > 0)
         {
             return false;
         }
 
-        await tx.ExecuteAsync(TakeUnreserved, new { orderId, Actor = run.Job.Name, RunId = run.Id });
+        await tx.ExecuteAsync(TakeUnreserved, new { orderId, origin.Actor, origin.RunId });
         return true;
     }
 
@@ -150,8 +160,8 @@ public sealed class OrderFulfilment(JobRun run, BusinessZone zone, Settings sett
         FROM changed
         """;
 
-    private Task<int> SetStatusAsync(Tx tx, long id, string status, long paymentId) =>
+    private Task<int> SetStatusAsync(Tx tx, long id, string status, long paymentId, Origin origin) =>
         tx.ExecuteAsync(
             SetStatus,
-            new { id, status, paymentId, StaffEmail = settings.Optional("STAFF_EMAIL"), run.Now, Actor = run.Job.Name, RunId = run.Id });
+            new { id, status, paymentId, StaffEmail = staffEmail, origin.Now, origin.Actor, origin.RunId });
 }

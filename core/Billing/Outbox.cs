@@ -1,5 +1,4 @@
 using Jobs.Database;
-using Jobs.Runs;
 
 namespace Jobs.Billing;
 
@@ -16,6 +15,6 @@ public static class Outbox
         """;
 
     /// <summary>Nobody without an address is written to.</summary>
-    public static Task NotifyUserAsync(this Tx tx, JobRun run, string kind, long userId, string dedupeKey, string payload) =>
-        tx.ExecuteAsync(ToUser, new { kind, userId, dedupeKey, payload, run.Now });
+    public static Task NotifyUserAsync(this Tx tx, Origin origin, string kind, long userId, string dedupeKey, string payload) =>
+        tx.ExecuteAsync(ToUser, new { kind, userId, dedupeKey, payload, origin.Now });
 }

@@ -36,9 +36,11 @@ public sealed class RenewalPolicy
         }
     }
 
+    public static readonly RenewalPolicy Default = new([1, 2, 3], 3);
+
     public static RenewalPolicy From(Settings settings) => new(
-        settings.Optional("RENEWAL_RETRY_DAYS") is { } days ? [.. days.Split(',').Select(d => Day(d, "RENEWAL_RETRY_DAYS"))] : [1, 2, 3],
-        settings.Optional("RENEWAL_GRACE_DAYS") is { } grace ? Day(grace, "RENEWAL_GRACE_DAYS") : 3);
+        settings.Optional("RENEWAL_RETRY_DAYS") is { } days ? [.. days.Split(',').Select(d => Day(d, "RENEWAL_RETRY_DAYS"))] : Default.RetryDays,
+        settings.Optional("RENEWAL_GRACE_DAYS") is { } grace ? Day(grace, "RENEWAL_GRACE_DAYS") : Default.GraceDays);
 
     public IReadOnlyList<int> RetryDays { get; }
     public int GraceDays { get; }

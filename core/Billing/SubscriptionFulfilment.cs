@@ -1,10 +1,9 @@
 using Jobs.Database;
-using Jobs.Runs;
 
 namespace Jobs.Billing;
 
 /// <summary>What a paid subscription grants: a period more, or the subscription itself.</summary>
-public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, RenewalPolicy policy)
+public sealed class SubscriptionFulfilment(BusinessZone zone, RenewalPolicy policy)
 {
     private sealed class Subscription
     {
@@ -27,25 +26,27 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
         public Interval Interval => new(IntervalUnit, IntervalCount);
     }
 
-    /// <returns>Null when granted, else the parking reason and nothing written.</returns>
-    internal async Task<string?> GrantAsync(Tx tx, Success success)
+    /// <returns>Null when granted - in a dry run: when it would be -, else why not, and nothing written.</returns>
+    internal async Task<Refusal?> GrantAsync(Tx tx, Success success)
     {
         var (subscription, plan, paid) = await FindAsync(tx, success);
         if (success.SubscriptionId is not null && (subscription is null || subscription.UserId != success.UserId))
         {
-            return subscription is null ? ParkingReason.SubscriptionUnknown : ParkingReason.CustomerMismatch;
+            return subscription is null
+                ? new(ParkingReason.SubscriptionUnknown, $"there is no subscription {success.SubscriptionId}")
+                : new(ParkingReason.CustomerMismatch, $"subscription {success.SubscriptionId} is another user's");
         }
 
         if (success.RecordOnly)
         {
             success.PlanId ??= subscription!.PlanId;
-            await success.BookAsync(tx, run, zone, last: true);
+            await success.BookAsync(tx, zone, last: true);
             return null;
         }
 
         if (plan is null)
         {
-            return ParkingReason.PlanUnknown;
+            return new(ParkingReason.PlanUnknown, $"there is no plan '{success.Plan}'");
         }
 
         if (success.Disagreement(success.AmountMinor ?? plan.AmountMinor, success.Currency ?? plan.Currency) is { } disagreement)
@@ -55,22 +56,27 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
 
         if (subscription is { Status: "canceled" })
         {
-            return ParkingReason.SubscriptionCanceled;
+            return new(ParkingReason.SubscriptionCanceled, $"subscription {subscription.Id} is canceled");
         }
 
-        var period = NextPeriod(subscription, plan, success.PeriodStart);
+        var period = NextPeriod(subscription, plan, success.PeriodStart, success.Origin.Now);
         success.PlanId = plan.Id;
         success.PeriodStart ??= zone.Date(period.Start);
         if (subscription is not null && (paid ?? await IsPaidAsync(tx, subscription.Id, success.PeriodStart.Value)))
         {
-            return ParkingReason.Duplicate;
+            return new(ParkingReason.Duplicate, $"subscription {subscription.Id} is paid from {success.PeriodStart:yyyy-MM-dd} already");
         }
 
-        success.SubscriptionId = subscription?.Id ?? await CreateAsync(tx, success.UserId, plan, period);
+        if (tx.ReadOnly)
+        {
+            success.SubscriptionId = subscription?.Id;
+            return null;
+        }
+
+        success.SubscriptionId = subscription?.Id ?? await CreateAsync(tx, success.UserId, plan, period, success.Origin.Now);
         success.Extension = period;
         success.ExtensionAction = subscription is null ? "subscription.created" : "subscription.extended";
-        var booked = await success.BookAsync(tx, run, zone, last: subscription is not null);
-        run.Log.LogFulfilled(booked.Id, success.Intent.Id, booked.Number);
+        await success.BookAsync(tx, zone, last: subscription is not null);
         return null;
     }
 
@@ -78,17 +84,17 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
     /// From the old end, on the anchor day; from now, with today as the new anchor, when there is no end to go by, when the
     /// subscription expired, or when it lapsed beyond the grace before the charge was made.
     /// </summary>
-    private Period NextPeriod(Subscription? subscription, Plan plan, DateOnly? chargedFrom)
+    private Period NextPeriod(Subscription? subscription, Plan plan, DateOnly? chargedFrom, DateTime now)
     {
         if (subscription is { EndedAt: { } end, Status: "active" or "past_due" or "paused" }
-            && (chargedFrom is { } from ? from <= zone.Date(end) : !policy.IsLapsed(end, run.Now)))
+            && (chargedFrom is { } from ? from <= zone.Date(end) : !policy.IsLapsed(end, now)))
         {
             var anchor = subscription.AnchorDay ?? BillingPeriod.AnchorDay(end, zone);
             return new Period(end, BillingPeriod.End(end, plan.Interval, anchor, zone), anchor);
         }
 
-        var today = BillingPeriod.AnchorDay(run.Now, zone);
-        return new Period(run.Now, BillingPeriod.End(run.Now, plan.Interval, today, zone), today);
+        var today = BillingPeriod.AnchorDay(now, zone);
+        return new Period(now, BillingPeriod.End(now, plan.Interval, today, zone), today);
     }
 
     // The one that is named; else the person's own live one of the same plan, unless Stripe Billing runs it.
@@ -102,7 +108,6 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
                AND s.status IN ('active', 'past_due', 'paused', 'pending') AND s.provider_subscription_id IS NULL)
         ORDER BY s.status = 'pending', s.id DESC
         LIMIT 1
-        FOR NO KEY UPDATE
         """;
 
     // What was paid for: the row's plan, else the metadata's, else the subscription's.
@@ -126,8 +131,8 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
     private static async Task<(Subscription? Subscription, Plan? Plan, bool? Paid)> FindAsync(Tx tx, Success success)
     {
         await using var answers = await tx.QueryMultipleAsync(
-            $"{Find};\n{FindPlan};\n{IsPaid}",
-            new { success.SubscriptionId, success.UserId, success.PlanId, success.Metadata.Plan, success.PeriodStart });
+            $"{Find}\n{tx.RowLock};\n{FindPlan};\n{IsPaid}",
+            new { success.SubscriptionId, success.UserId, success.PlanId, success.Plan, success.PeriodStart });
         var subscription = await answers.ReadSingleOrDefaultAsync<Subscription>();
         var plan = await answers.ReadSingleOrDefaultAsync<Plan>();
         var paid = await answers.ReadSingleAsync<bool>();
@@ -140,11 +145,11 @@ public sealed class SubscriptionFulfilment(JobRun run, BusinessZone zone, Renewa
     private const string Create =
         """
         INSERT INTO subscriptions (user_id, plan_id, status, started_at, ended_at, anchor_day, auto_renew, created_at)
-        VALUES (@userId, @PlanId, 'active', @Start, @End, @AnchorDay, @Recurring, @Now)
+        VALUES (@userId, @PlanId, 'active', @Start, @End, @AnchorDay, @Recurring, @now)
         RETURNING id
         """;
 
-    private Task<long> CreateAsync(Tx tx, long userId, Plan plan, Period period) =>
+    private static Task<long> CreateAsync(Tx tx, long userId, Plan plan, Period period, DateTime now) =>
         tx.SingleAsync<long>(
-            Create, new { userId, PlanId = plan.Id, period.Start, period.End, AnchorDay = (short)period.AnchorDay, plan.Recurring, run.Now });
+            Create, new { userId, PlanId = plan.Id, period.Start, period.End, AnchorDay = (short)period.AnchorDay, plan.Recurring, now });
 }

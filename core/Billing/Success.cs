@@ -1,19 +1,21 @@
 using Jobs.Database;
-using Jobs.Runs;
-using Jobs.Stripe;
 
 namespace Jobs.Billing;
 
 /// <summary>The period that a success pays for.</summary>
 internal readonly record struct Period(DateTime Start, DateTime End, int AnchorDay);
 
+/// <summary>The days of a membership, the last one included.</summary>
+internal readonly record struct Term(DateOnly Start, DateOnly End);
+
 /// <summary>
-/// A success being booked: what the payments row says, or what the PaymentIntent's metadata says when no row is known.
+/// A success being booked: what was received, and what it is for - as the payments row says, or as the PaymentIntent's metadata
+/// or whoever recorded it says when no row is known.
 /// </summary>
 internal sealed class Success
 {
-    public required PaymentIntent Intent { get; init; }
-    public required PaymentMetadata Metadata { get; init; }
+    public required Origin Origin { get; init; }
+    public required Received Received { get; init; }
 
     /// <summary>Null: unknown here until now; the row is made with the effect.</summary>
     public Payment? Row { get; init; }
@@ -29,8 +31,18 @@ internal sealed class Success
 
     public long? SubscriptionId { get; set; }
     public long? PlanId { get; set; }
+
+    /// <summary>plans.code, where <see cref="PlanId"/> is not known.</summary>
+    public string? Plan { get; init; }
+
     public long? OrderId { get; set; }
     public long? MembershipId { get; set; }
+    public string? MembershipType { get; init; }
+    public bool ReducedPrice { get; init; }
+
+    /// <summary>Of the membership that is granted with the booking.</summary>
+    public Term? Term { get; set; }
+
     public DateOnly? PeriodStart { get; set; }
 
     /// <summary>Set when the subscription gets a period more with the booking.</summary>
@@ -39,19 +51,19 @@ internal sealed class Success
     /// <summary>Of <see cref="Extension"/>, in the audit row.</summary>
     public string ExtensionAction { get; set; } = "subscription.extended";
 
-    public string? MembershipType => Row?.MembershipType ?? Metadata.MembershipType;
-    public bool ReducedPrice => Row?.ReducedPrice ?? Metadata.ReducedPrice;
+    /// <summary>Once booked.</summary>
+    public Booked Booked { get; private set; } = new();
 
     /// <summary>What must have been received; null when only the effect knows (plan or order price).</summary>
     public long? AmountMinor => Row?.AmountMinor;
 
     public string? Currency => Row?.Currency;
 
-    /// <returns>A parking reason when the money is not what was asked for.</returns>
-    public string? Disagreement(long amountMinor, string currency) =>
-        Intent.Currency != currency ? ParkingReason.CurrencyMismatch
-        : Intent.AmountReceived != amountMinor ? ParkingReason.AmountMismatch
-        : null;
+    /// <returns>Null when the money is what was asked for.</returns>
+    public Refusal? Disagreement(long amountMinor, string currency) =>
+        Received.Currency == currency && Received.AmountMinor == amountMinor ? null : new(
+            Received.Currency != currency ? ParkingReason.CurrencyMismatch : ParkingReason.AmountMismatch,
+            $"{Amount.Text(amountMinor, currency)} is to be paid, not {Amount.Text(Received.AmountMinor, Received.Currency)}");
 
     // One statement: the payment, its receipt number, the mail and the audit row stand or fall together. The counter is
     // touched only if the payment row is, so that no number is skipped; a receipt is never dated before the one before it.
@@ -76,7 +88,9 @@ internal sealed class Success
             SELECT 'payment_receipt', u.id, u.email, u.locale,
                    jsonb_build_object('payment_id', paid.id, 'receipt_number', receipt.number, 'issued_at', receipt.issued_at,
                        'amount_minor', paid.amount_minor, 'currency', paid.currency, 'purpose', paid.purpose,
-                       'subscription_id', paid.subscription_id, 'order_id', paid.order_id, 'period_start', paid.period_start),
+                       'subscription_id', paid.subscription_id, 'order_id', paid.order_id, 'period_start', paid.period_start,
+                       'membership_id', paid.membership_id, 'membership_type', paid.membership_type,
+                       'start_date', @StartDate::date, 'end_date', @EndDate::date),
                    'payment_receipt:' || paid.id, @Now
             FROM paid, receipt, users AS u
             WHERE u.id = paid.user_id AND u.email <> '' AND paid.status = 'succeeded'
@@ -86,13 +100,13 @@ internal sealed class Success
             INSERT INTO audit_logs (actor, action, subject_type, subject_id, run_id, data)
             SELECT @Actor, 'payment.' || paid.status, 'payment', paid.id, @RunId,
                    jsonb_build_object('provider_payment_id', paid.provider_payment_id, 'amount_minor', paid.amount_minor,
-                       'currency', paid.currency, 'receipt', receipt.number)
+                       'currency', paid.currency, 'method', paid.method, 'recorded_by', paid.recorded_by, 'receipt', receipt.number)
             FROM paid, receipt
         ),
         unblocked AS (
             DELETE FROM blocked_payment_methods AS b
             USING paid
-            WHERE b.provider_payment_method_id = paid.provider_payment_method_id AND b.created_at < @IntentCreated
+            WHERE b.provider_payment_method_id = paid.provider_payment_method_id AND b.created_at < @ProviderCreatedAt
         ),
         unparked AS (
             UPDATE unmatched_payments AS u
@@ -127,9 +141,9 @@ internal sealed class Success
         """
         WITH paid AS (
             UPDATE payments
-            SET status = @Status, amount_refunded_minor = @RefundedMinor, succeeded_at = @Now, provider = 'stripe', provider_payment_id = @IntentId,
-                provider_payment_method_id = coalesce(@MethodId, provider_payment_method_id),
-                provider_customer_id = coalesce(@CustomerId, provider_customer_id),
+            SET status = @Status, amount_refunded_minor = @RefundedMinor, succeeded_at = @Now, provider = @Provider, provider_payment_id = @ProviderPaymentId,
+                provider_payment_method_id = coalesce(@ProviderPaymentMethodId, provider_payment_method_id),
+                provider_customer_id = coalesce(@ProviderCustomerId, provider_customer_id),
                 subscription_id = @SubscriptionId, order_id = @OrderId, membership_id = @MembershipId, plan_id = @PlanId,
                 period_start = @PeriodStart, failure_code = NULL, next_check_at = NULL, provider_ended_at = @Now,
                 updated_at = clock_timestamp()
@@ -144,11 +158,11 @@ internal sealed class Success
             INSERT INTO payments (
                 user_id, subscription_id, order_id, membership_id, plan_id, purpose, amount_minor, currency, amount_refunded_minor, status, method,
                 provider, provider_payment_id, provider_payment_method_id, provider_customer_id, provider_ended_at,
-                period_start, membership_type, reduced_price, created_at, succeeded_at)
+                period_start, membership_type, reduced_price, recorded_by, reference, created_at, succeeded_at)
             VALUES (
-                @UserId, @SubscriptionId, @OrderId, @MembershipId, @PlanId, @Purpose, @AmountReceived, @Currency, @RefundedMinor, @Status, 'card',
-                'stripe', @IntentId, @MethodId, @CustomerId, @Now,
-                @PeriodStart, @MembershipType, @ReducedPrice, @Now, @Now)
+                @UserId, @SubscriptionId, @OrderId, @MembershipId, @PlanId, @Purpose, @AmountMinor, @Currency, @RefundedMinor, @Status, @Method,
+                @Provider, @ProviderPaymentId, @ProviderPaymentMethodId, @ProviderCustomerId, @ProviderEndedAt,
+                @PeriodStart, @MembershipType, @ReducedPrice, @RecordedBy, @Reference, @Now, @Now)
             RETURNING *
         ),
         """;
@@ -160,11 +174,9 @@ internal sealed class Success
 
     /// <summary>Books the money: payment, receipt, mail, audit row and the period it pays for, if any, at once.</summary>
     /// <param name="tx">The transaction.</param>
-    /// <param name="run">The run that books.</param>
     /// <param name="zone">Decides the year of the receipt.</param>
     /// <param name="last">Nothing was written before in the transaction, and nothing will be after.</param>
-    /// <returns>The payment's id and receipt number.</returns>
-    public Task<Booked> BookAsync(Tx tx, JobRun run, BusinessZone zone, bool last = false)
+    public async Task BookAsync(Tx tx, BusinessZone zone, bool last = false)
     {
         var sql = (Row is null, Extension is null) switch
         {
@@ -177,32 +189,39 @@ internal sealed class Success
         {
             Row?.Id,
             Status = Refunded ? "refunded" : PaymentStatus.Succeeded,
-            RefundedMinor = Refunded ? Intent.AmountReceived : 0,
+            RefundedMinor = Refunded ? Received.AmountMinor : 0,
             UserId,
             SubscriptionId,
             OrderId,
             MembershipId,
             PlanId,
             Purpose,
-            Intent.AmountReceived,
-            Intent.Currency,
-            IntentId = Intent.Id,
-            IntentCreated = Intent.Created.UtcDateTime,
-            MethodId = Intent.PaymentMethodId,
-            Intent.CustomerId,
+            Received.AmountMinor,
+            Received.Currency,
+            Received.Method,
+            Received.Provider,
+            Received.ProviderPaymentId,
+            Received.ProviderPaymentMethodId,
+            Received.ProviderCustomerId,
+            Received.ProviderCreatedAt,
+            ProviderEndedAt = Received.Provider is null ? (DateTime?)null : Origin.Now,
+            Received.RecordedBy,
+            Received.Reference,
             PeriodStart,
             MembershipType,
             ReducedPrice,
-            run.Now,
-            zone.Date(run.Now).Year,
-            Actor = run.Job.Name,
-            RunId = run.Id,
+            StartDate = Term?.Start,
+            EndDate = Term?.End,
+            Origin.Now,
+            zone.Date(Origin.Now).Year,
+            Origin.Actor,
+            Origin.RunId,
             Extension?.Start,
             Extension?.End,
             AnchorDay = (short?)Extension?.AnchorDay,
             ExtensionAction,
         };
-        return last ? tx.SingleAndCommitAsync<Booked>(sql, parameters) : tx.SingleAsync<Booked>(sql, parameters);
+        Booked = await (last ? tx.SingleAndCommitAsync<Booked>(sql, parameters) : tx.SingleAsync<Booked>(sql, parameters));
     }
 }
 

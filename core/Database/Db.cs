@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace Jobs.Database;
@@ -19,6 +20,12 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
 
     private Task<NpgsqlConnection>? _first = first;
     private bool _answered;
+
+    /// <summary>For an application: the source stays its own, so it need not dispose of this.</summary>
+    public Db(NpgsqlDataSource source)
+        : this(source, readOnly: false, NullLogger<Db>.Instance)
+    {
+    }
 
     static Db() => Dapper.DefaultTypeMap.MatchNamesWithUnderscores = true;
 

@@ -24,7 +24,7 @@ public static class JsonText
         return Encoding.UTF8.GetString(buffer.ToArray());
     }
 
-    /// <summary>Instants in ISO 8601 UTC, dates as yyyy-MM-dd, numbers, booleans and text maps as such, the rest as text.</summary>
+    /// <summary>Instants in ISO 8601 UTC, dates as yyyy-MM-dd, numbers, booleans, text maps and JSON as such, the rest as text.</summary>
     public static void Write(Utf8JsonWriter json, string name, object? value)
     {
         switch (value)
@@ -52,6 +52,10 @@ public static class JsonText
                 }
 
                 json.WriteEndObject();
+                break;
+            case JsonElement element:
+                json.WritePropertyName(name);
+                element.WriteTo(json);
                 break;
             default:
                 json.WriteString(name, Convert.ToString(value, CultureInfo.InvariantCulture));

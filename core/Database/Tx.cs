@@ -20,6 +20,9 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
     /// <summary>True in a dry run: PostgreSQL itself refuses any write.</summary>
     public bool ReadOnly { get; } = readOnly;
 
+    /// <summary>Ends a SELECT whose rows are about to change; a dry run only looks, and PostgreSQL refuses it locks as well.</summary>
+    public string RowLock => ReadOnly ? "" : "FOR NO KEY UPDATE";
+
     public CancellationToken Cancellation { get; } = cancellation;
 
     /// <summary>Tried before: an earlier COMMIT whose answer was lost may have gone through.</summary>

@@ -42,6 +42,18 @@ public static class Catalogue
             "0 3 * * 0", TimeSpan.FromHours(2), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
         new("subscription-sync", "Brings Stripe Billing subscriptions, refunds and disputes into the database.",
             "0 2 * * *", TimeSpan.FromHours(4), JobKind.Scheduled, ["STRIPE_SECRET_KEY"], MovesMoney: true),
+        new("record-payment", "Records a payment taken by hand: payment, receipt and notification in one transaction.",
+            null, TimeSpan.FromMinutes(5), JobKind.OnDemand, [], MovesMoney: true),
+        new("grant-membership", "Grants a basic membership, or upgrades a basic member to circus.",
+            null, TimeSpan.FromMinutes(5), JobKind.OnDemand, [], MovesMoney: false),
+        new("cleanup", "Deletes sessions idle for more than 2 weeks; archives audit logs older than 6 months.",
+            "0 2 * * 0", TimeSpan.FromHours(2), JobKind.Scheduled, [], MovesMoney: false),
+        new("renewal-reminder", "Reminds by mail of memberships and subscriptions that end soon.",
+            "0 8 * * *", TimeSpan.FromMinutes(30), JobKind.Scheduled, [], MovesMoney: false),
+        new("daily-stats", "Writes yesterday's figures into daily_stats and tells staff of anomalies.",
+            "0 1 * * *", TimeSpan.FromMinutes(30), JobKind.Scheduled, [], MovesMoney: false),
+        new("send-notifications", "Delivers the mail outbox by SMTP, or as .eml files into a folder.",
+            "* * * * *", TimeSpan.FromMinutes(10), JobKind.Scheduled, ["MAIL_FROM"], MovesMoney: false),
     ];
 
     public static JobDefinition Find(string name) =>

@@ -89,7 +89,7 @@ internal sealed class JobCommand
             "", $"Default time-out: {Duration.Format(_job.Timeout)}."
                 + (_job.Schedule is null ? " Started on demand." : $" Schedule: {_job.Schedule} (business zone)."),
             "", "Exit status:",
-            "  0  done, nothing to do, or skipped (paused, or another run holds the lease)",
+            _job.Kind == JobKind.OnDemand ? "  0  done, now or before" : "  0  done, nothing to do, or skipped (paused, or another run holds the lease)",
             "  1  anything else; one line on stderr says what and how to mend it",
         ]);
         return string.Join('\n', lines);

@@ -8,18 +8,19 @@ namespace Jobs.Runs;
 /// </summary>
 public abstract class JobOption
 {
-    private protected JobOption(string name, string valueName, string description, string? environmentVariable)
+    private protected JobOption(string name, string valueName, string description, string? environmentVariable, bool required)
     {
-        Name = name;
+        (Name, Required) = (name, required);
         EnvironmentVariable = environmentVariable
             ?? "JOBS_" + name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
-        var help = $"{description} [env: {EnvironmentVariable}]";
+        var help = $"{description}{(required ? " Needed." : "")} [env: {EnvironmentVariable}]";
         CommandLineOption = IsFlag(valueName)
             ? new Option<bool>(name) { Description = help }
             : new Option<string>(name) { Description = help, HelpName = valueName };
     }
 
     public string Name { get; }
+    private protected bool Required { get; }
     public string EnvironmentVariable { get; }
     internal Option CommandLineOption { get; }
 
@@ -29,9 +30,11 @@ public abstract class JobOption
 }
 
 /// <param name="parse">Turns text into the value; a <see cref="FormatException"/> says what was expected ("a whole number above 0").</param>
+/// <param name="required">Without it, or its variable, nothing is begun.</param>
 public sealed class JobOption<T>(
-    string name, string valueName, string description, Func<string, T> parse, T defaultValue, string? environmentVariable = null)
-    : JobOption(name, valueName, description, environmentVariable)
+    string name, string valueName, string description, Func<string, T> parse, T defaultValue, string? environmentVariable = null,
+    bool required = false)
+    : JobOption(name, valueName, description, environmentVariable, required)
 {
     private readonly bool _flag = IsFlag(valueName);
 
@@ -45,7 +48,9 @@ public sealed class JobOption<T>(
             return Parse(Name, text);
         }
 
-        return settings.Optional(EnvironmentVariable) is { } value ? Parse(EnvironmentVariable, value) : defaultValue;
+        return settings.Optional(EnvironmentVariable) is { } value ? Parse(EnvironmentVariable, value)
+            : Required ? throw new OperatorException($"{Name} is missing; give it, or set {EnvironmentVariable}")
+            : defaultValue;
     }
 
     private T Parse(string source, string text)

@@ -50,7 +50,9 @@ public static class JobProgram
             command.Check(parsed);
             var values = command.Read(parsed, settings);
             var common = ReadCommon(values, settings, job);
-            result = new RunResult(job.Name, common.Output, common.Items || common.DryRun)
+            // Who asks for one thing wants to read what became of it.
+            var onDemand = job.Kind == JobKind.OnDemand;
+            result = new RunResult(job.Name, common.Output, common.Items || common.DryRun || onDemand, itemLines: onDemand)
             {
                 AsOf = common.AsOf,
                 DryRun = common.DryRun,

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Jobs.Billing;
 using Jobs.Database;
 using Jobs.Stripe;
 using Microsoft.Extensions.Logging;
@@ -29,6 +30,9 @@ public sealed class JobRun
     /// <summary>The run's "now", UTC: --as-of, or the database's clock when the run began.</summary>
     public DateTime Now { get; internal set; }
 
+    /// <summary>Of what the run writes.</summary>
+    public Origin Origin => new(Job.Name, Id, Now);
+
     public bool DryRun => Options.DryRun;
 
     /// <summary>Cancelled when no new item may be begun.</summary>
@@ -47,6 +51,13 @@ public sealed class JobRun
 
     /// <summary>Counts an outcome and lists the item.</summary>
     public void Count(string outcome, long id, params ReadOnlySpan<(string Name, object? Value)> fields)
+    {
+        Counters.Add(outcome);
+        Item(id, outcome, fields);
+    }
+
+    /// <inheritdoc cref="Count(string, long, ReadOnlySpan{ValueTuple{string, object}})"/>
+    public void Count(string outcome, string id, params ReadOnlySpan<(string Name, object? Value)> fields)
     {
         Counters.Add(outcome);
         Item(id, outcome, fields);

@@ -14,8 +14,10 @@ internal static class MoneyServices
         .AddSingleton(s => StripeAccount.Connect(
             s.GetRequiredService<Settings>(), s.GetRequiredService<RunOptions>(), s.GetRequiredService<ILogger<StripeClient>>()))
         .AddSingleton<SubscriptionFulfilment>()
-        .AddSingleton<OrderFulfilment>()
+        .AddSingleton(s => new OrderFulfilment(s.GetRequiredService<BusinessZone>(), s.GetRequiredService<Settings>().Optional("STAFF_EMAIL")))
         .AddSingleton<MembershipFulfilment>()
+        .AddSingleton<PaymentService>()
+        .AddSingleton<MembershipService>()
         .AddSingleton<Fulfilment>()
         .AddSingleton<Dunning>()
         .AddSingleton<Settlement>()

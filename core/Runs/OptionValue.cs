@@ -42,6 +42,10 @@ public static class OptionValue
         throw new FormatException("an instant with its zone, such as 2026-11-20T06:00:00Z");
     }
 
+    /// <summary>Written exactly as one of these.</summary>
+    public static Func<string, string?> OneOf(params string[] values) => text =>
+        values.Contains(text) ? text : throw new FormatException($"{string.Join(", ", values[..^1])} or {values[^1]}");
+
     public static OutputFormat Output(string text) => text switch
     {
         "text" => OutputFormat.Text,

@@ -44,7 +44,7 @@ internal sealed class RunStart
 internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Guid runId)
 {
     /// <summary>The newest script this version needs; a test keeps it equal to the last file in migrations/scripts.</summary>
-    public const string LatestScript = "0008_reversals.sql";
+    public const string LatestScript = "0009_mail_and_members.sql";
 
     private static readonly TimeSpan LeaseLength = TimeSpan.FromSeconds(45);
     public static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
@@ -62,7 +62,7 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
         """;
 
     // A pause or another's lease leaves a `skipped` row. The holder that is replaced, if any, ended without a word:
-    // its row is closed here.
+    // its row is closed here. Without a lease only time tells that a run is gone.
     private const string Begin =
         $"""
         WITH look AS ({Look}),
@@ -80,8 +80,9 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
             UPDATE job_runs
             SET status = 'failed', finished_at = clock_timestamp(),
                 error = 'ended without a word: killed, or its host was lost'
-            WHERE job = @Job AND status = 'running' AND shard IS NOT DISTINCT FROM @Shard AND @TakesLease
-              AND id <> @RunId AND EXISTS (SELECT FROM lease)
+            WHERE job = @Job AND status = 'running' AND id <> @RunId
+              AND CASE WHEN @TakesLease THEN shard IS NOT DISTINCT FROM @Shard AND EXISTS (SELECT FROM lease)
+                  ELSE started_at < clock_timestamp() - interval '1 day' END
         ),
         begun AS (
             INSERT INTO job_runs (id, job, trigger, as_of, shard, partial, status, started_at, finished_at, error, host, version)

@@ -33,7 +33,7 @@ public sealed class RunOptions
     internal static readonly JobOption<OutputFormat> OutputOption = new(
         "--output", "text|json", "Form of the result on stdout.", OptionValue.Output, OutputFormat.Text);
     internal static readonly JobOption<bool> ItemsOption = new(
-        "--items", "", "With --output json: list every item. Dry runs always do.", OptionValue.Flag, false);
+        "--items", "", "With --output json: list every item. Dry runs and jobs on demand always do.", OptionValue.Flag, false);
 
     internal static readonly JobOption[] All =
         [DryRunOption, AsOfOption, OnlyOption, LimitOption, BatchSizeOption, ShardOption, TimeoutOption, OutputOption, ItemsOption];

@@ -17,7 +17,8 @@ public enum RunStatus
 /// <summary>
 /// The result on stdout: a short summary, or exactly one JSON object. Items are written as they come, never held.
 /// </summary>
-internal sealed class RunResult(string job, OutputFormat format, bool items) : IDisposable
+/// <param name="itemLines">Text, too, tells of each item, on a line of its own before the summary.</param>
+internal sealed class RunResult(string job, OutputFormat format, bool items, bool itemLines = false) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Stream _stdout = Console.OpenStandardOutput();
@@ -41,6 +42,11 @@ internal sealed class RunResult(string job, OutputFormat format, bool items) : I
     {
         if (!WantsItems)
         {
+            if (itemLines && format == OutputFormat.Text)
+            {
+                Tell(id, outcome, fields);
+            }
+
             return;
         }
 
@@ -63,6 +69,30 @@ internal sealed class RunResult(string job, OutputFormat format, bool items) : I
             }
         }
     }
+
+    private void Tell(string id, string outcome, ReadOnlySpan<(string Name, object? Value)> fields)
+    {
+        var line = $"{id}: {outcome}";
+        foreach (var (name, value) in fields)
+        {
+            if (value is not null)
+            {
+                line += $", {name.Replace('_', ' ')} {Text(value)}";
+            }
+        }
+
+        lock (_lock)
+        {
+            _buffer.Write(System.Text.Encoding.UTF8.GetBytes(string.Concat(line.Select(c => char.IsControl(c) ? ' ' : c)) + "\n"));
+        }
+    }
+
+    private static string? Text(object value) => value switch
+    {
+        bool flag => flag ? "yes" : "no",
+        DateOnly date => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture),
+    };
 
     /// <summary>Says how the run ended; only the first call counts.</summary>
     public void Finish(RunStatus status, TimeSpan duration, Counters counters, string? error)

@@ -7,13 +7,14 @@ app=artifacts/app
 stamp=$app/.published
 
 # Nothing to do when no source is newer than the last publish.
-if [ -f "$stamp" ] && [ -z "$(find core jobs migrations docker/app Directory.Build.props Directory.Packages.props global.json \
+if [ -f "$stamp" ] && [ -z "$(find core jobs migrations docker Directory.Build.props Directory.Packages.props global.json \
     -type f -newer "$stamp" -print -quit)" ]; then
     exit 0
 fi
 
 # What was trimmed and listed before may lack what the sources use now, and would not be made anew.
 rm -rf "$app" artifacts/jobs artifacts/obj/app/release_linux-x64
+dotnet build docker/startup-profile -c Release --nologo -v quiet -clp:NoSummary
 dotnet publish docker/app/app.csproj -c Release -o "$app" --nologo -v quiet
 
 for host in jobs/*/*.csproj migrations/*.csproj; do

@@ -42,7 +42,7 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
     private const string Lock = "SELECT id FROM users WHERE id = @UserId FOR NO KEY UPDATE";
 
     // After the lock, in a statement of its own on the same round trip: only a new snapshot sees what the previous holder wrote.
-    private const string Recheck =
+    private readonly string _recheck =
         $"""
         SELECT s.id AS subscription_id, s.plan_id, s.ended_at, p.code AS plan, p.amount_minor, p.currency,
                u.provider_customer_id AS customer, method.usable[1] AS method, coalesce(method.awaits, false) AS awaits,
@@ -54,7 +54,7 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
         JOIN plans AS p ON p.id = s.plan_id
         JOIN users AS u ON u.id = s.user_id
         {DueSubscriptions.Method}
-        WHERE s.id = @Id AND {DueSubscriptions.Due}
+        WHERE s.id = @Id AND {DueSubscriptions.Due}{due.Noticed}
         FOR NO KEY UPDATE OF s
         """;
 
@@ -159,7 +159,7 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
     private async Task<Candidate?> LockAndRecheckAsync(Tx tx, DueSubscription subscription)
     {
         await using var answers = await tx.QueryMultipleAsync(
-            $"{Lock};\n{Recheck}", new { subscription.UserId, subscription.Id, run.Now, due.EndOfToday, Zone = zone.Id });
+            $"{Lock};\n{_recheck}", new { subscription.UserId, subscription.Id, run.Now, due.EndOfToday, due.NoticedBy, Zone = zone.Id });
         await answers.ReadAsync<long>();
         return await answers.ReadSingleOrDefaultAsync<Candidate>();
     }

@@ -51,7 +51,7 @@ public sealed class ChargePlan(JobRun run, Db db, DueSubscriptions due, Business
     public async Task<long> CheckAsync()
     {
         var totals = await db.TransactionAsync(
-            tx => tx.QueryAsync<Total>(DueSubscriptions.Planned, due.Parameters()), TimeSpan.FromMinutes(5), run.Aborting);
+            tx => tx.QueryAsync<Total>(due.Planned, due.Parameters()), TimeSpan.FromMinutes(5), run.Aborting);
         var planned = Math.Min(totals.Sum(t => t.Charges), run.Options.Limit ?? long.MaxValue);
         var maxCharges = options.Get(MaxCharges);
         var maxAmount = options.Get(MaxAmount);

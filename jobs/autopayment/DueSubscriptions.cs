@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Jobs.Billing;
 using Jobs.Database;
 using Jobs.Runs;
@@ -15,11 +16,16 @@ public sealed class DueSubscription
 
     /// <summary>An earlier attempt's PaymentIntent may still be paid by the customer.</summary>
     public bool HasOpenAttempt { get; init; }
+
+    /// <summary>Where a notice is required: it was not sent yet, or not long enough ago.</summary>
+    public bool AwaitsNotice { get; init; }
 }
 
 /// <summary>Which subscriptions are due: the one definition, asked when planning, when reading, and under lock before a charge.</summary>
-public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone)
+public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone, JobOptions options)
 {
+    private readonly TimeSpan? _notice = options.Get(RenewalNotice.Required);
+
     /// <summary>Whoever may be charged at all, now and before a replay.</summary>
     public const string Chargeable =
         """
@@ -74,20 +80,41 @@ public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone)
           AND (@Count = 1 OR s.id % @Count = @Index)
         """;
 
-    public const string Planned =
-        $"SELECT p.currency, count(*) AS charges, sum(p.amount_minor)::bigint AS amount_minor {From} AND method.usable IS NOT NULL GROUP BY p.currency";
+    public string Planned =>
+        $"SELECT p.currency, count(*) AS charges, sum(p.amount_minor)::bigint AS amount_minor {From}{Noticed} AND method.usable IS NOT NULL GROUP BY p.currency";
 
-    private const string Select =
+    /// <summary>Goes with <see cref="Due"/>; nothing where no notice is required.</summary>
+    public string Noticed => _notice is null ? "" : $" AND {RenewalNotice.Given}";
+
+    private string Select =>
         $"""
         SELECT s.id, s.user_id, s.ended_at, p.amount_minor, p.currency, method.usable IS NOT NULL AS has_method,
-               EXISTS ({Attempts.OpenOf}) AS has_open_attempt
+               EXISTS ({Attempts.OpenOf}) AS has_open_attempt{(_notice is null ? "" : $", NOT {RenewalNotice.Given} AS awaits_notice")}
         {From}
           AND (s.ended_at, s.id) > (@AfterEnd, @AfterId)
         ORDER BY s.ended_at, s.id
         LIMIT @Size
         """;
 
-    public IAsyncEnumerable<DueSubscription> ReadAsync() =>
+    public IAsyncEnumerable<DueSubscription> ReadAsync() => _notice is null ? AllAsync() : NoticedAsync();
+
+    /// <summary>Those that await their notice are counted and left: charged later, not never.</summary>
+    private async IAsyncEnumerable<DueSubscription> NoticedAsync([EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        await foreach (var subscription in AllAsync().WithCancellation(cancellation))
+        {
+            if (subscription.AwaitsNotice)
+            {
+                run.Count("awaiting_notice", subscription.Id, ("ended_at", subscription.EndedAt));
+            }
+            else
+            {
+                yield return subscription;
+            }
+        }
+    }
+
+    private IAsyncEnumerable<DueSubscription> AllAsync() =>
         Keyset.ReadAsync<DueSubscription, (DateTime End, long Id)>(
             run, db, Select, (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L), s => (s.EndedAt, s.Id),
             (after, size) => Parameters(after.End, after.Id, size));
@@ -96,6 +123,7 @@ public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone)
     {
         run.Now,
         EndOfToday,
+        NoticedBy,
         Zone = zone.Id,
         AfterEnd = afterEnd,
         AfterId = afterId,
@@ -107,4 +135,7 @@ public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone)
 
     /// <summary>"Due today" is by calendar day in the business zone.</summary>
     public DateTime EndOfToday => zone.StartOfDay(zone.Date(run.Now).AddDays(1));
+
+    /// <summary>When a notice must have been sent at the latest; null where none is required.</summary>
+    public DateTime? NoticedBy => run.Now - _notice;
 }

@@ -7,11 +7,14 @@ namespace Jobs;
 /// <summary>
 /// Active and past_due subscriptions whose period ended more than the grace ago become expired. Stripe Billing's own are
 /// left to it; one with a charge in flight, or with money parked, waits for the result. An outage of ours cuts nobody off:
-/// an auto-renewing subscription that autopayment has not tried for its period is held while autopayment did not do its work.
+/// an auto-renewing subscription that autopayment has not tried for its period is held while autopayment did not do its work,
+/// or might not because the notice that it requires did not go out in time.
 /// </summary>
-public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy, BusinessZone zone) : IJob
+public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy, BusinessZone zone, JobOptions options) : IJob
 {
     private const int DefaultBatch = 5000;
+
+    private readonly TimeSpan? _notice = options.Get(RenewalNotice.Required);
 
     // What the ledger says of autopayment. A sharded success counts when every shard has one.
     private const string Autopayment =
@@ -31,13 +34,27 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
                     HAVING count(*) = split_part(shard, '/', 2)::int) AS complete) AS last_success
         """;
 
-    private const string Held =
+    private const string Untried =
         """
         s.auto_renew AND NOT s.cancel_at_period_end
             AND EXISTS (SELECT FROM plans AS p WHERE p.id = s.plan_id AND p.recurring)
-            AND (@Down OR s.ended_at > coalesce(@LastSuccess::timestamptz, '-infinity'))
             AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id
                             AND a.period_start >= (s.ended_at AT TIME ZONE @Zone)::date)
+        """;
+
+    private const string Held =
+        $"""
+        (@Down OR s.ended_at > coalesce(@LastSuccess::timestamptz, '-infinity')) AND {Untried}
+        """;
+
+    // Until autopayment has had a run in which it might charge. Whom every notice failed to reach waits for nothing more, nor
+    // does who has no address.
+    private const string AwaitsNotice =
+        $"""
+        {Untried}
+            AND EXISTS (SELECT FROM users AS u WHERE u.id = s.user_id AND btrim(u.email) <> '')
+            AND coalesce((SELECT bool_or(n.status <> 'failed') AND NOT bool_or(n.status = 'sent' AND n.sent_at <= @NoticedBy)
+                          FROM notifications AS n WHERE {RenewalNotice.OfThisPeriod}), true)
         """;
 
     private const string Waiting =
@@ -74,12 +91,14 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         public int Index { get; init; }
         public bool Down { get; init; }
         public DateTime? LastSuccess { get; init; }
+        public DateTime? NoticedBy { get; init; }
         public string Zone { get; init; } = "";
         public string Actor { get; init; } = "";
         public Guid RunId { get; init; }
 
-        /// <summary>The rows that are locked.</summary>
+        /// <summary>The rows that are locked, and when they ended.</summary>
         public long[] Ids { get; set; } = [];
+        public DateTime[] Ends { get; set; } = [];
     }
 
     private sealed class Batch
@@ -120,6 +139,7 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
                 Index = run.Options.Shard.Index,
                 Down = ledger.Down,
                 LastSuccess = ledger.LastSuccess,
+                NoticedBy = (ledger.LastSuccess < run.Now ? ledger.LastSuccess : run.Now) - _notice,
                 Zone = zone.Id,
                 Actor = run.Job.Name,
                 RunId = run.Id,
@@ -166,20 +186,23 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         LIMIT @Size
         """;
 
-    private const string Lock = $"SELECT s.id {NextBatch} FOR NO KEY UPDATE SKIP LOCKED";
+    private const string Lock = $"SELECT s.id, s.ended_at {NextBatch} FOR NO KEY UPDATE SKIP LOCKED";
 
-    private static string Outcomes(bool mayHold) =>
+    // What the lock told is not read again unless more of it is needed.
+    private string Locked(bool mayHold) =>
+        mayHold || _notice is not null ? "FROM subscriptions AS s WHERE s.id = ANY (@Ids)" : "FROM unnest(@Ids, @Ends) AS s (id, ended_at)";
+
+    private string Outcomes(bool mayHold) =>
         $"""
         SELECT s.id, s.ended_at,
-               CASE WHEN {Waiting} THEN 'waiting' {(mayHold ? $"WHEN {Held} THEN 'held'" : "")} ELSE 'expired' END AS outcome
+               CASE WHEN {Waiting} THEN 'waiting' {(mayHold ? $"WHEN {Held} THEN 'held'" : "")}{(_notice is null ? "" : $" WHEN {AwaitsNotice} THEN 'held'")} ELSE 'expired' END AS outcome
         """;
 
-    private static string ExpireBatch(bool mayHold, string result) =>
+    private string ExpireBatch(bool mayHold, string result) =>
         $"""
         WITH lapsed AS MATERIALIZED (
             {Outcomes(mayHold)}
-            FROM subscriptions AS s
-            WHERE s.id = ANY (@Ids)
+            {Locked(mayHold)}
         ),
         expired AS (
             UPDATE subscriptions AS s
@@ -204,7 +227,8 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         db.TransactionAsync(
             async tx =>
             {
-                parameters.Ids = [.. await tx.QueryAsync<long>(Lock, parameters)];
+                var rows = await tx.QueryAsync<Row>(Lock, parameters);
+                (parameters.Ids, parameters.Ends) = ([.. rows.Select(r => r.Id)], [.. rows.Select(r => r.EndedAt)]);
                 return await expire(tx, parameters);
             },
             TimeSpan.FromMinutes(2),

@@ -1,4 +1,5 @@
 using Jobs;
+using Jobs.Billing;
 using Jobs.Runs;
 
-return await JobProgram.RunAsync<ExpireSubscriptions>(args);
+return await JobProgram.RunAsync<ExpireSubscriptions>(args, [RenewalNotice.Required]);

@@ -1,17 +1,18 @@
 using System.Globalization;
 using Jobs.Bench;
 
-// bench [--lines startup,expire,autopayment,orders,listing] [--rows N] [--rounds N] [--due N] [--seconds N] [--orders N] [--objects N]
+// bench [--lines startup,expire,cleanup,autopayment,orders,listing,mail] [--rows N] [--rounds N] [--due N] [--seconds N] [--orders N] [--objects N] [--mails N]
 // It measures and reports; a missed target is a line of the table, not a failure of the program.
 var options = new Dictionary<string, string>(StringComparer.Ordinal)
 {
-    ["--lines"] = "startup,expire,autopayment,orders,listing",
+    ["--lines"] = "startup,expire,cleanup,autopayment,orders,listing,mail",
     ["--rows"] = "1000000",
     ["--rounds"] = "3",
     ["--due"] = "100000",
     ["--orders"] = "20000",
     ["--seconds"] = "40",
     ["--objects"] = "100000",
+    ["--mails"] = "10000",
 };
 for (var i = 0; i < args.Length; i += 2)
 {
@@ -44,10 +45,12 @@ async Task<int> RunAsync(string[] lines)
         {
             "startup" => await StartUp.MeasureAsync(ground),
             "expire" => await Expire.MeasureAsync(ground, Number("--rows"), Number("--rounds")),
+            "cleanup" => await Cleanup.MeasureAsync(ground, Number("--rows"), Number("--rounds")),
             "autopayment" => await Charging.MeasureAsync(ground, Number("--due"), Number("--seconds"), [20, 80]),
             "orders" => await Orders.MeasureAsync(ground, Number("--orders"), Number("--seconds"), 80),
             "listing" => await Listing.MeasureAsync(ground, Number("--objects")),
-            _ => throw new InvalidOperationException($"there is no line '{line}'; the lines: startup, expire, autopayment, orders, listing"),
+            "mail" => await Mailing.MeasureAsync(ground, Number("--mails")),
+            _ => throw new InvalidOperationException($"there is no line '{line}'; the lines: startup, expire, cleanup, autopayment, orders, listing, mail"),
         });
     }
 

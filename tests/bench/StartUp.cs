@@ -11,7 +11,10 @@ internal static class StartUp
     private const double MostMiB = 64;
 
     private static readonly string[] Jobs =
-        ["autopayment", "expire-subscriptions", "expire-payments", "match-pending-payments", "match-successful-payments", "subscription-sync"];
+    [
+        "autopayment", "expire-subscriptions", "expire-payments", "match-pending-payments", "match-successful-payments", "subscription-sync",
+        "send-notifications", "renewal-reminder", "daily-stats", "cleanup",
+    ];
 
     public static async Task<IReadOnlyList<Result>> MeasureAsync(Ground ground)
     {
@@ -19,6 +22,8 @@ internal static class StartUp
         // Some always ask the provider: here at its fastest.
         await using var stripe = await FakeStripeProcess.StartAsync();
         var environment = ground.EnvironmentFor(database, stripe.Base, requestsPerSecond: 500);
+        environment["MAIL_FROM"] = "bench@example.test";
+        environment["SMTP_URL"] = "smtp://127.0.0.1:1";
         var results = new List<Result>();
         // The yardstick in the same minute: how fast anything starts and connects on this machine now.
         var psql = Repeat("psql", () => Measured.Run(ground.Psql, ["-XqAtc", "select 1", ground.UrlFor(database)], []));

@@ -42,7 +42,7 @@ internal sealed class Database(NpgsqlDataSource source) : IAsyncDisposable
     private static readonly string[] BusinessTables =
     [
         "users", "plans", "subscriptions", "memberships", "orders", "products", "stock_reservations", "payments", "payment_refunds", "receipts",
-        "receipt_counters", "notifications", "blocked_payment_methods", "unmatched_payments", "audit_logs",
+        "receipt_counters", "notifications", "sessions", "daily_stats", "audit_log_archive", "blocked_payment_methods", "unmatched_payments", "audit_logs",
     ];
 
     /// <summary>

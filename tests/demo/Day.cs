@@ -10,6 +10,7 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
 
     public async Task GoAsync()
     {
+        var desk = new Desk(stage, checks);
         await SubscriptionSyncAsync();
         await ExpireOrdersAsync();
         await ExpirePaymentsAsync();
@@ -19,7 +20,12 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
         await MatchSuccessfulAsync();
         await AutopaymentOnceMoreAsync();
         await ExpireSubscriptionsAsync();
+        await desk.RemindersAsync();
+        await desk.CashAsync();
+        await desk.MailAsync();
+        await CleanupStaleAsync();
         await CleanupAsync();
+        await desk.FiguresAsync();
     }
 
     private async Task ExpireOrdersAsync()
@@ -39,6 +45,15 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
     }
 
     private async Task CleanupAsync()
+    {
+        var run = await stage.RunAsync("cleanup");
+        Tell(run, "Sun  ",
+            $"{run["sessions_deleted"]} sessions idle for two weeks deleted, {Number(run["audit_logs_archived"])} audit rows older than six months moved to the archive.");
+        checks.That(run["sessions_deleted"] == Association.IdleSessions, $"{run["sessions_deleted"]} sessions were deleted");
+        checks.That(run["audit_logs_archived"] == Association.OldAuditRows, $"{run["audit_logs_archived"]} audit rows were archived");
+    }
+
+    private async Task CleanupStaleAsync()
     {
         var run = await stage.RunAsync("cleanup-stale-payment-intents");
         Tell(run, "Sun  ",

@@ -45,6 +45,7 @@ async Task<int> RunAsync()
     var shop = new Shop(business);
     await shop.IntoDatabaseAsync(stage.Database);
     await shop.IntoProviderAsync(stage.Stripe);
+    await new Association(business).IntoDatabaseAsync(stage.Database);
     Tell("PostgreSQL", $"{stage.Server.Description}, thrown away at the end; the schema is made by the job migrate");
     Tell("Stripe", "an imitation on this machine, with its rate limit, its idempotency keys and its ways to fail");
     Tell("the jobs", "the published programs, under a login that may only read and write rows");
@@ -63,6 +64,7 @@ async Task<int> RunAsync()
     await new Reconciliation(stage, checks).ShowAsync();
     Plain("");
     Plain($"  {Paint(await page.WriteAsync(checks), "4")}");
+    Plain($"  {Paint(await stage.Mails.LeaveAsync(stage.Database), "4")}  a mail of each kind and language, and receipts");
     Plain(string.Create(CultureInfo.InvariantCulture, $"  {clock.Elapsed.TotalSeconds:0} s in all"));
     foreach (var failure in checks.Failures)
         await Console.Error.WriteLineAsync($"demo: {failure}");

@@ -5,18 +5,18 @@ internal sealed class SecondTime(Stage stage, Checks checks)
 {
     private static readonly string[] Jobs =
     [
-        "subscription-sync", "expire-stale-orders", "expire-payments", "autopayment", "match-pending-payments", "match-successful-payments",
-        "expire-subscriptions", "cleanup-stale-payment-intents",
+        "daily-stats", "subscription-sync", "expire-stale-orders", "expire-payments", "autopayment", "match-pending-payments", "match-successful-payments",
+        "expire-subscriptions", "renewal-reminder", "send-notifications", "cleanup-stale-payment-intents", "cleanup",
     ];
 
     public async Task GoAsync()
     {
         var before = await stage.Database.FingerprintsAsync();
-        var charges = (await stage.Stripe.LedgerAsync()).Count;
+        var (charges, mails) = ((await stage.Stripe.LedgerAsync()).Count, stage.Mails.Count);
         var milliseconds = 0L;
         foreach (var job in Jobs)
         {
-            var run = await stage.RunAsync(job);
+            var run = await stage.RunAsync(job, job == "send-notifications" ? stage.MidMorning : []);
             milliseconds += run.DurationMs;
             checks.That(run.ExitCode == 0, $"the second {job} ended with exit code {run.ExitCode}: {run.Error}");
         }
@@ -30,5 +30,6 @@ internal sealed class SecondTime(Stage stage, Checks checks)
                 ? $"{Jobs.Length} jobs in {milliseconds} ms; {before.Count} tables, every column of every row as before"
                 : $"changed: {string.Join(", ", changed)}");
         checks.Show(added == 0, "same money", $"{added} new charges at Stripe");
+        checks.Show(stage.Mails.Count == mails, "same mail", $"{stage.Mails.Count - mails} new mails at the mail server");
     }
 }

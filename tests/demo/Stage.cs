@@ -32,6 +32,11 @@ internal sealed class Stage : IAsyncDisposable
             ["STRIPE_MAX_REQUESTS_PER_SECOND"] = RequestsPerSecond.ToString(System.Globalization.CultureInfo.InvariantCulture),
             ["STAFF_EMAIL"] = "staff@example.test",
             ["PAYMENT_ACTION_URL"] = "https://example.test/pay/{payment_id}",
+            ["ACCOUNT_URL"] = "https://example.test/account",
+            ["SMTP_URL"] = Mails.Url,
+            ["MAIL_FROM"] = "The Club <club@example.test>",
+            ["BUSINESS_NAME"] = "The Club",
+            ["BUSINESS_ADDRESS"] = "12 rue des Lilas|75020 Paris",
             ["JOBS_TRIGGER"] = "demo",
         };
     }
@@ -39,6 +44,12 @@ internal sealed class Stage : IAsyncDisposable
     public ThrowawayPostgres Server { get; }
     public FakeStripeProcess Stripe { get; }
     public Database Database { get; }
+    public Mails Mails { get; } = new();
+
+    /// <summary>Whatever the clock says: reminders are not sent at night.</summary>
+    public string[] MidMorning { get; } =
+        ["--as-of", Business.Zone.StartOfDay(Business.Zone.Date(DateTime.UtcNow)).AddHours(10.5).ToString("O", System.Globalization.CultureInfo.InvariantCulture)];
+
     public List<Run> Runs { get; } = [];
 
     public static async Task<Stage> SetAsync(CancellationToken cancel)
@@ -75,9 +86,9 @@ internal sealed class Stage : IAsyncDisposable
 
     public JobProcess Start(string job, params string[] args) => JobProcess.Start(job, _environment, ["--output", "json", .. args]);
 
-    public async Task<Run> RunAsync(string job)
+    public async Task<Run> RunAsync(string job, params string[] args)
     {
-        using var process = Start(job);
+        using var process = Start(job, args);
         return Keep(job, await process.EndAsync());
     }
 
@@ -112,6 +123,7 @@ internal sealed class Stage : IAsyncDisposable
         await Database.DisposeAsync();
         await Server.ExecuteAsync(_name, $"DROP ROLE IF EXISTS {Login}");
         await Stripe.DisposeAsync();
+        await Mails.DisposeAsync();
         await Server.DisposeAsync();
     }
 }

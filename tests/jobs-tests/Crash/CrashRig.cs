@@ -121,6 +121,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
     private static async Task EmptyAsync(JobWorld world)
     {
         await world.ExecuteAsync(Empty);
+        world.Environment.Remove("APP_ENV");
         await world.Stripe.ResetAsync();
         await world.Stripe.ClearFaultsAsync();
     }
@@ -206,6 +207,8 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         var actual = await Truth.OfAsync(world, actors);
         Assert.True(expected.Taken == actual.Taken, $"taken: {actual.Taken} instead of {expected.Taken}");
         Assert.True(expected.State == actual.State, Difference(expected.State, actual.State));
+        if (scenario.Check is { } check)
+            await check(world);
     }
 
     private async Task<Undisturbed> RunUndisturbedAsync()

@@ -16,5 +16,8 @@ public sealed record Scenario(string Name, string Job, (string Counter, long Val
     /// <summary>Jobs that find out what the job itself cannot: Stripe may answer 500 to the same key for ever.</summary>
     public string[] Finders { get; init; } = [];
 
+    /// <summary>What must hold in the end besides what the rows show.</summary>
+    public Func<JobWorld, Task>? Check { get; init; }
+
     public override string ToString() => Name;
 }

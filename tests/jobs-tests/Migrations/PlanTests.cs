@@ -29,7 +29,11 @@ public sealed class PlanTests(SharedRows rows) : IClassFixture<SharedRows>
     [InlineData("unmatched_payments_unreported", "SELECT id FROM unmatched_payments WHERE reported_at IS NULL")]
     [InlineData("job_runs_by_job", "SELECT status FROM job_runs WHERE job = 'autopayment' AND status <> 'skipped' ORDER BY started_at DESC LIMIT 1")]
     [InlineData("orders_by_expiry", "SELECT id FROM orders WHERE status IN ('pending_payment', 'expiring') AND expires_at < now() ORDER BY expires_at, id LIMIT 500")]
-    [InlineData("notifications_undelivered", "SELECT id FROM notifications WHERE status IN ('pending', 'sending') AND (next_attempt_at IS NULL OR next_attempt_at <= now()) ORDER BY next_attempt_at NULLS FIRST, id LIMIT 100")]
+    [InlineData("notifications_pending", "SELECT id FROM notifications WHERE status = 'pending' AND id > 77 AND (next_attempt_at IS NULL OR next_attempt_at <= now()) AND (kind = ANY(ARRAY['renewal_reminder'])) <> true ORDER BY id LIMIT 100")]
+    [InlineData("notifications_in_hand", "SELECT id FROM notifications WHERE status = 'sending' AND claimed_by <> gen_random_uuid()")]
+    [InlineData("notifications_by_user", "SELECT max(claimed_at) FROM notifications WHERE (user_id = 1 OR (1 IS NULL AND user_id IS NULL AND to_address = 'x')) AND kind = ANY(ARRAY['renewal_reminder']) AND status IN ('sending', 'sent', 'unknown')")]
+    [InlineData("notifications_by_address", "SELECT max(claimed_at) FROM notifications WHERE (user_id = NULL OR (NULL IS NULL AND user_id IS NULL AND to_address = 'x')) AND kind = ANY(ARRAY['renewal_reminder']) AND status IN ('sending', 'sent', 'unknown')")]
+    [InlineData("notifications_unreported", "SELECT id FROM notifications WHERE status IN ('failed', 'unknown') AND reported_at IS NULL AND kind <> 'staff_undelivered_mails' ORDER BY id LIMIT 500")]
     [InlineData("sessions_by_age", "SELECT id FROM sessions WHERE updated_at < now() - interval '5000 hours' LIMIT 500")]
     [InlineData("audit_logs_by_age", "SELECT id FROM audit_logs WHERE created_at < now() - interval '9900 hours' LIMIT 500")]
     public async Task The_index_is_used(string index, string sql)
@@ -62,7 +66,7 @@ public sealed class SharedRows(PostgresFixture fixture) : IAsyncLifetime
             INSERT INTO job_runs (id, job, status, started_at)
             SELECT gen_random_uuid(), CASE WHEN n % 10 = 0 THEN 'autopayment' ELSE 'match-pending-payments' END, 'succeeded', now() - n * interval '2 minutes' FROM generate_series(1, 10000) AS n;
             INSERT INTO orders (user_id, total_minor, status, expires_at) SELECT 1, 1, CASE WHEN n % 100 = 0 THEN 'pending_payment' ELSE 'paid' END, now() - n * interval '1 minute' FROM generate_series(1, 10000) AS n;
-            INSERT INTO notifications (kind, status) SELECT 'x', CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'sent' END FROM generate_series(1, 10000) AS n;
+            INSERT INTO notifications (kind, status, to_address) SELECT 'x', CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'sent' END, 'u' || n || '@example.test' FROM generate_series(1, 10000) AS n;
             INSERT INTO sessions (updated_at) SELECT now() - n * interval '1 hour' FROM generate_series(1, 10000) AS n;
             INSERT INTO audit_logs (action, created_at) SELECT 'x', now() - n * interval '1 hour' FROM generate_series(1, 10000) AS n;
             ANALYZE;

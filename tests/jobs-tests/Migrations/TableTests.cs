@@ -32,6 +32,7 @@ public sealed class TableTests(PostgresFixture fixture)
         { "sessions", "updated_at", "updated_at=now()" },
         { "audit_logs", "actor action subject_type subject_id run_id data created_at", "action='x.y'" },
         { "audit_log_archive", "", "id=1; action='x.y'; created_at=now()" },
+        { "audit_log_files", "", "url='file:///x'; name='x'; first_id=1; last_id=1; last_created_at=now()" },
         { "daily_stats", "stat_date data", "stat_date='2026-01-01'" },
         { "unmatched_payments", "provider_payment_id reason data resolved_at", "provider_payment_id='pi_1'; reason='unknown'" },
         { "payment_terminals", "name provider_reader_id status last_seen_at", "name='desk'" },

@@ -36,10 +36,10 @@ internal sealed class ScriptedShop : IDisposable
         (_source, _db, _run, _script) = (source, db, run, new Queue<int>(script));
         _stripe = new ScriptedStripe(InTheMiddleAsync);
         _client = _stripe.Client();
-        var (settings, zone) = (new Settings(new Dictionary<string, string>(StringComparer.Ordinal)), new BusinessZone("Europe/Paris"));
+        var zone = new BusinessZone("Europe/Paris");
         _fulfilment = new Fulfilment(
-            db, run, zone, new SubscriptionFulfilment(run, zone, RenewalPolicy.From(settings)), new OrderFulfilment(run, zone, settings),
-            new MembershipFulfilment(run, zone));
+            db, run, zone, new SubscriptionFulfilment(zone, RenewalPolicy.Default), new OrderFulfilment(zone, staffEmail: null),
+            new MembershipFulfilment(zone));
         _expiry = new OrderExpiry(db, run, new IntentEnding(_client, run), new IntentSearch(_client, run), _fulfilment);
     }
 

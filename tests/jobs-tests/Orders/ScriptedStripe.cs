@@ -17,7 +17,8 @@ internal sealed class ScriptedStripe(Func<Task> aroundCall) : HttpMessageHandler
     public IReadOnlyCollection<ScriptedIntent> Intents => [.. _intents.Values];
 
     public StripeClient Client() => new(
-        new StripeClientOptions { SecretKey = "sk_test_scripted", MaxAttempts = 1, MaxRequestsPerSecond = 100_000 }, this);
+        // Whole runs happen in the middle of a call: on a busy machine that may take long.
+        new StripeClientOptions { SecretKey = "sk_test_scripted", MaxAttempts = 1, MaxRequestsPerSecond = 100_000, RequestTimeout = TimeSpan.FromMinutes(10) }, this);
 
     public ScriptedIntent Add(string id, long order, long user) =>
         _intents[id] = new ScriptedIntent { Id = id, Order = order, User = user };

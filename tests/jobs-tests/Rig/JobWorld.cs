@@ -130,6 +130,10 @@ public sealed class JobWorld : IAsyncDisposable
         ("blocked_payment_methods", "provider_payment_method_id, reason"),
         ("unmatched_payments", "reason, resolved_at IS NOT NULL AS resolved, reported_at IS NOT NULL AS reported"),
         ("audit_logs", "actor, action, subject_type"),
+        ("audit_log_archive", "id, actor, action"),
+        ("audit_log_files", "first_id, last_id, row_count, byte_count, sha256, verified_at IS NOT NULL AS verified, deleted_at IS NOT NULL AS deleted"),
+        ("sessions", "id"),
+        ("daily_stats", "stat_date, data"),
     ];
 
     public static JsonElement ParseOne(string json) => JsonDocument.Parse(json).RootElement;

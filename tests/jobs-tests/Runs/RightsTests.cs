@@ -18,6 +18,8 @@ public sealed class RightsTests(PostgresFixture fixture, SharedWorld shared) : I
     [InlineData("UPDATE receipts SET amount_minor = 1")]
     [InlineData("DELETE FROM receipts")]
     [InlineData("UPDATE audit_logs SET actor = 'nobody'")]
+    [InlineData("UPDATE audit_log_archive SET actor = 'nobody'")]
+    [InlineData("DELETE FROM audit_log_archive")]
     [InlineData("INSERT INTO schemaversions (scriptname, applied) VALUES ('x', now())")]
     [InlineData("DELETE FROM schemaversions")]
     [InlineData("UPDATE schemaversions_checksums SET sha256 = ''")]

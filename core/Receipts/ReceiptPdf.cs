@@ -1,0 +1,255 @@
+using System.Globalization;
+using Jobs.Mail;
+
+namespace Jobs.Receipts;
+
+/// <summary>A receipt on A4: as many pages as the order has items for, everything within the margins.</summary>
+internal sealed class ReceiptPdf
+{
+    private const decimal Left = 56;
+    private const decimal Middle = Left + 218;
+    private const decimal Right = PdfPage.Width - Left;
+    private const decimal Bottom = 770;
+    private const decimal AmountWidth = 150;
+
+    private static readonly Ink Accent = new(12, 31, 37);
+    private static readonly Ink Dark = new(11, 15, 16);
+    private static readonly Ink Grey = new(36, 42, 45);
+    private static readonly Ink Rule = new(85, 88, 89);
+    private static readonly Ink Pale = new(95, 96, 96);
+    private static readonly Ink Amber = new(100, 95, 85);
+
+    private static readonly Style Plain = new(10.5m, Bold: false, Dark);
+    private static readonly Style Strong = new(10.5m, Bold: true, Dark);
+    private static readonly Style Small = new(9, Bold: false, Grey);
+
+    private readonly ReceiptDocument _receipt;
+    private readonly PdfDocument _document;
+    private readonly List<PdfPage> _pages = [];
+    private decimal _y;
+
+    private ReceiptPdf(ReceiptDocument receipt)
+    {
+        _receipt = receipt;
+        _document = new PdfDocument($"{receipt.Title} {receipt.Number}", receipt.Issuer.Name, receipt.Language.Code(), receipt.IssuedAt);
+        NewPage();
+    }
+
+    private PdfPage Page => _pages[^1];
+
+    /// <summary>The same receipt gives the same bytes.</summary>
+    public static byte[] Render(ReceiptDocument receipt)
+    {
+        var pdf = new ReceiptPdf(receipt);
+        pdf.Issuer();
+        pdf.Heading();
+        pdf.Summary();
+        pdf.Parties();
+        pdf.Table();
+        pdf.Reversal();
+        pdf.Footers();
+        return pdf._document.Save();
+    }
+
+    private void Issuer()
+    {
+        _y = 58;
+        Paragraph(_receipt.Issuer.Name, new Style(13, Bold: true, Accent), 17, lines: 2);
+        foreach (var line in _receipt.Issuer.Address.Take(6))
+        {
+            Paragraph(line, Small, 12.5m, lines: 1);
+        }
+    }
+
+    private void Heading()
+    {
+        _y += 34;
+        Page.Text(Left, _y, _receipt.Title, new Style(24, Bold: true, Dark));
+        _y += 19;
+        Whole($"{_receipt.NumberLabel} {_receipt.Number}", new Style(11, Bold: false, Grey));
+    }
+
+    private void Summary()
+    {
+        const decimal height = 70, first = Left + 18, third = Left + 362;
+        _y += 20;
+        Page.Box(Left, _y, Right - Left, height, Pale);
+        Page.Box(Left, _y, 3, height, Accent);
+        Page.Text(first, _y + 26, _receipt.PaidLabel, Small);
+        Page.Text(first, _y + 49, _receipt.Amount, Fitted(_receipt.Amount, new Style(18, Bold: true, Accent), Middle - first - 12));
+        Fact(Middle, _receipt.IssuedLabel, _receipt.IssuedOn, third - Middle - 8);
+        Fact(third, _receipt.MethodLabel, _receipt.Method, Right - third - 8);
+        _y += height;
+    }
+
+    private void Fact(decimal x, string label, string value, decimal width)
+    {
+        Page.Text(x, _y + 26, label, Small);
+        foreach (var (line, i) in Page.Wrap(value, width, Strong, lines: 2).Select((line, i) => (line, i)))
+        {
+            Page.Text(x, _y + 43 + 13 * i, line, Strong);
+        }
+    }
+
+    /// <summary>What is too wide gets smaller: no amount and no number is ever cut.</summary>
+    private Style Fitted(string text, Style style, decimal width)
+    {
+        while (style.Size > 5 && Page.WidthOf(text, style) > width)
+        {
+            style = style with { Size = style.Size - 0.5m };
+        }
+
+        return style;
+    }
+
+    private void Parties()
+    {
+        _y += 32;
+        var top = _y;
+        Page.Text(Left, _y, _receipt.PayerLabel, Small);
+        _y += 16;
+        foreach (var (line, i) in _receipt.Payer.Select((line, i) => (line, i)))
+        {
+            Paragraph(line, i == 0 ? Strong : Plain, 14, lines: 3, width: Middle - Left - 12);
+        }
+
+        var bottom = _y;
+        if (_receipt.Reference is { } reference)
+        {
+            _y = top;
+            Page.Text(Middle, _y, _receipt.ReferenceLabel, Small);
+            _y += 16;
+            Paragraph(reference, Plain, 14, lines: 3, x: Middle);
+        }
+
+        _y = Math.Max(bottom, _y);
+    }
+
+    private void Table()
+    {
+        _y += 26;
+        TableHead();
+        foreach (var line in _receipt.Lines)
+        {
+            var width = Right - Left - (line.Amount.Length > 0 ? AmountWidth + 12 : 0);
+            var style = line.Amount.Length > 0 ? Plain : PdfPage.Suited(line.Text, Strong);
+            var texts = Page.Wrap(line.Text, width, style, lines: 3);
+            var details = Page.Wrap(line.Detail, width, Small, lines: 2);
+            Room(texts.Count * 14 + details.Count * 13 + 14);
+            _y += 18;
+            Amount(line.Amount, Plain);
+            foreach (var text in texts)
+            {
+                Page.Text(Left, _y, text, style);
+                _y += 14;
+            }
+
+            foreach (var detail in details)
+            {
+                Page.Text(Left, _y, detail, Small);
+                _y += 13;
+            }
+
+            _y -= 5;
+            Line(Rule);
+        }
+
+        Total();
+    }
+
+    private void TableHead()
+    {
+        Page.Text(Left, _y, _receipt.LinesLabel, Small);
+        Page.RightAligned(Right, _y, _receipt.AmountLabel, Small);
+        _y += 8;
+        Line(Accent);
+    }
+
+    private void Total()
+    {
+        Room(60);
+        _y += 22;
+        Page.Text(Left, _y, _receipt.PaidLabel, Strong with { Size = 12 });
+        Amount(_receipt.Amount, Strong with { Size = 12 });
+        if (_receipt.Refunded is { } refunded)
+        {
+            _y += 19;
+            Page.Text(Left, _y, _receipt.RefundedLabel, Plain);
+            Amount(refunded, Plain);
+        }
+    }
+
+    private void Reversal()
+    {
+        if (_receipt.Reversal is not { } reversal)
+        {
+            return;
+        }
+
+        var lines = Page.Wrap(reversal, Right - Left - 36, Strong, lines: 3);
+        var height = 22 + 14 * lines.Count;
+        Room(height + 24);
+        _y += 24;
+        Page.Box(Left, _y, Right - Left, height, Amber);
+        _y += 7;
+        foreach (var line in lines)
+        {
+            _y += 14;
+            Page.Text(Left + 18, _y, line, Strong);
+        }
+    }
+
+    private void Footers()
+    {
+        var issuer = string.Join(" · ", new[] { _receipt.Issuer.Name, _receipt.Issuer.Registration }.Where(part => !string.IsNullOrEmpty(part)));
+        foreach (var (page, i) in _pages.Select((page, i) => (page, i)))
+        {
+            page.Box(Left, 786, Right - Left, 0.7m, Rule);
+            page.Text(Left, 801, _receipt.NotAnInvoice, Small with { Bold = true });
+            foreach (var line in page.Wrap(issuer, Right - Left - 60, Small, lines: 1))
+            {
+                page.Text(Left, 814, line, Small);
+            }
+
+            if (_pages.Count > 1)
+            {
+                page.RightAligned(Right, 814, string.Create(CultureInfo.InvariantCulture, $"{i + 1} / {_pages.Count}"), Small);
+            }
+        }
+    }
+
+    private void Amount(string amount, Style style) => Page.RightAligned(Right, _y, amount, Fitted(amount, style, AmountWidth));
+
+    private void Paragraph(string text, Style style, decimal leading, int lines, decimal x = Left, decimal width = 0)
+    {
+        style = PdfPage.Suited(text, style);
+        foreach (var line in Page.Wrap(text, width > 0 ? width : Right - x, style, lines))
+        {
+            Page.Text(x, _y, line, style);
+            _y += leading;
+        }
+    }
+
+    private void Whole(string text, Style style) => Page.Text(Left, _y, text, Fitted(text, PdfPage.Suited(text, style), Right - Left));
+
+    private void Line(Ink ink) => Page.Box(Left, _y, Right - Left, 0.7m, ink);
+
+    /// <summary>What does not fit begins a page of its own, under the number again.</summary>
+    private void Room(decimal height)
+    {
+        if (_y + height > Bottom)
+        {
+            NewPage();
+            _y = 58;
+            Whole($"{_receipt.Title} {_receipt.Number}", Strong);
+            _y += 30;
+            TableHead();
+        }
+    }
+
+    private void NewPage()
+    {
+        _pages.Add(_document.AddPage());
+        Page.Box(0, 0, PdfPage.Width, 6, Accent);
+    }
+}

@@ -1,0 +1,5 @@
+using Jobs;
+using Jobs.Mail;
+using Jobs.Runs;
+
+return await JobProgram.RunAsync<SendNotifications>(args, [SendNotifications.Connections], services => services.AddMail());
