@@ -165,9 +165,16 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         await Task.WhenAny(proxy.Reached, end);
         var reached = proxy.Reached.IsCompleted;
         process.Kill();
-        var result = await end;
-        Assert.True(reached || result.ExitCode == 0, $"ended before it got there: {result}");
-        return reached;
+        try
+        {
+            var result = await end;
+            Assert.True(reached || result.ExitCode == 0, $"ended before it got there: {result}");
+            return reached;
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message}\n{proxy}", e);
+        }
     }
 
     /// <summary>Holds the n-th provider call, before or after it is carried out, and kills the job there.</summary>

@@ -80,13 +80,13 @@ public sealed class JobProcess : IDisposable
         return new JobResult(_process.ExitCode, await _stdout, await _stderr);
     }
 
-    /// <summary>What each thread is called, its state, and the kernel function and system call it waits in.</summary>
+    /// <summary>What each thread is called, and the kernel function and system call it waits in.</summary>
     private string Threads()
     {
         var lines = new List<string>();
         foreach (var thread in Directory.GetDirectories($"/proc/{_process.Id}/task"))
         {
-            lines.Add(string.Join(' ', new[] { "comm", "wchan", "syscall", "stat" }.Select(file => Read(Path.Combine(thread, file)))));
+            lines.Add($"  {Read(Path.Combine(thread, "comm"))}: {Read(Path.Combine(thread, "wchan"))}, system call {Read(Path.Combine(thread, "syscall")).Split(' ')[0]}");
         }
 
         return string.Join('\n', lines);

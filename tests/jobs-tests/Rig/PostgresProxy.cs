@@ -160,6 +160,16 @@ public sealed class PostgresProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>Where it is, for a test that waited in vain.</summary>
+    public override string ToString()
+    {
+        lock (_lock)
+        {
+            var last = _log.TakeLast(6).Select(trip => $"\n  {trip.Number} [{trip.Connection}] {string.Join(' ', trip.Sql.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}");
+            return $"the proxy: {(IsStopped ? "stopped" : "running")}, {_connections.Count} connections of {_accepted}; the last round trips:{string.Concat(last)}";
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _ending.CancelAsync();

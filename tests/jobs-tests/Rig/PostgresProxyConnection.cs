@@ -143,48 +143,56 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
     {
         try
         {
-            await using var buffered = new BufferedStream(_server!.GetStream(), 64 * 1024);
-            var messages = new PostgresMessages(buffered);
-            var toClient = client.GetStream();
-            using var held = new MemoryStream();
-            while (await messages.ReadAsync() is { } message)
-            {
-                var withheld = _answers.TryPeek(out var answer) && !answer;
-                if (withheld)
-                {
-                    // Only the exchange of passwords has to go on, else the server never gets to its answer.
-                    if (message.Type == 'R')
-                        await toClient.WriteAsync(message.Bytes);
-                    if (message.Type != 'Z')
-                        continue;
-                    _mute = true;
-                    await EndServerAsync();
-                    return;
-                }
-
-                if (message.Type == 'Z')
-                {
-                    _answers.TryDequeue(out _);
-                    _flushed = false;
-                }
-
-                held.Write(message.Bytes);
-                if (!_flushed && held.Length < 64 * 1024 && PartsOfAnAnswer.Contains(message.Type, StringComparison.Ordinal))
-                    continue;
-                await proxy.NotPausedAsync();
-                await toClient.WriteAsync(held.GetBuffer().AsMemory(0, (int)held.Length));
-                held.SetLength(0);
-            }
-
-            // The server hung up. After a stop the client must not learn even that.
-            if (!_mute && !proxy.IsStopped)
-                client.Close();
+            await PassOnAsync();
         }
         catch (Exception e) when (IsDisconnection(e))
         {
-            if (!_mute && !proxy.IsStopped)
-                client.Close();
+            // One side hung up.
         }
+
+        // A server that hangs up without the answer (no connection left, an administrator's command) has done what it will do.
+        if (_answers.TryPeek(out var answer) && !answer)
+            proxy.Stopped();
+        // After a stop the client must not learn even that the server went away.
+        if (!_mute && !proxy.IsStopped)
+            client.Close();
+    }
+
+    private async Task PassOnAsync()
+    {
+        await using var buffered = new BufferedStream(_server!.GetStream(), 64 * 1024);
+        var messages = new PostgresMessages(buffered);
+        var toClient = client.GetStream();
+        using var held = new MemoryStream();
+        while (await messages.ReadAsync() is { } message)
+        {
+            var withheld = _answers.TryPeek(out var answer) && !answer;
+            if (withheld)
+            {
+                // Only the exchange of passwords has to go on, else the server never gets to its answer.
+                if (message.Type == 'R')
+                    await toClient.WriteAsync(message.Bytes);
+                if (message.Type != 'Z')
+                    continue;
+                _mute = true;
+                await EndServerAsync();
+                return;
+            }
+
+            if (message.Type == 'Z')
+            {
+                _answers.TryDequeue(out _);
+                _flushed = false;
+            }
+
+            held.Write(message.Bytes);
+            if (!_flushed && held.Length < 64 * 1024 && PartsOfAnAnswer.Contains(message.Type, StringComparison.Ordinal))
+                continue;
+            await proxy.NotPausedAsync();
+            await toClient.WriteAsync(held.GetBuffer().AsMemory(0, (int)held.Length));
+            held.SetLength(0);
+        }
+
     }
 
     /// <summary>Hangs up on the server and waits until it has hung up too: by then it has rolled back what was open.</summary>
