@@ -202,6 +202,8 @@ public sealed class PostgresProxy : IAsyncDisposable
             if (step == _stopStep && --_stepsToGo == 0)
                 _stopAt = _roundTrips;
             var stops = _roundTrips == _stopAt;
+            if (stops)
+                _ = StoppedAtLastAsync(_reached);
             return (_roundTrips, !(stops && _phase == Phase.Before), !stops);
         }
     }
@@ -219,6 +221,13 @@ public sealed class PostgresProxy : IAsyncDisposable
     {
         lock (_lock)
             _reached.TrySetResult();
+    }
+
+    // Nothing is heard any more, so that a server that never answers cannot be told from one that has: long enough for its time-outs.
+    private async Task StoppedAtLastAsync(TaskCompletionSource reached)
+    {
+        if (await Task.WhenAny(reached.Task, Task.Delay(TimeSpan.FromSeconds(40), _ending.Token)) != reached.Task)
+            reached.TrySetResult();
     }
 
     internal void Forget(int connection) => _connections.TryRemove(connection, out _);
