@@ -9,9 +9,8 @@ namespace Jobs.Billing;
 /// </summary>
 public sealed class PaymentService(Db db, BusinessZone zone, RenewalPolicy? policy = null)
 {
-    private readonly SubscriptionFulfilment _subscriptions = new(zone, policy ?? RenewalPolicy.Default);
-    private readonly OrderFulfilment _orders = new(zone, staffEmail: null);
-    private readonly MembershipFulfilment _memberships = new(zone);
+    private readonly Granting _granting = new(
+        zone, new(zone, policy ?? RenewalPolicy.Default), new(zone, staffEmail: null), new(zone));
 
     /// <returns>What was recorded, now or the first time; on a read-only <see cref="Db"/> what would be.</returns>
     /// <exception cref="RefusedException">A rule says no. Nothing was written.</exception>
@@ -58,13 +57,7 @@ public sealed class PaymentService(Db db, BusinessZone zone, RenewalPolicy? poli
             MembershipType = payment.MembershipType,
             ReducedPrice = payment.ReducedPrice,
         };
-        var refusal = await RefuseOnlineAsync(tx, payment) ?? payment.Purpose switch
-        {
-            "subscription" => await _subscriptions.GrantAsync(tx, success),
-            "order" => await _orders.GrantAsync(tx, success),
-            "membership" => await _memberships.GrantAsync(tx, success),
-            _ => await RecordAloneAsync(tx, success),
-        };
+        var refusal = await RefuseOnlineAsync(tx, payment) ?? await _granting.GrantAsync(tx, success);
         return refusal is not null ? throw new RefusedException(refusal) : new()
         {
             PaymentId = tx.ReadOnly ? null : success.Booked.Id,
@@ -76,16 +69,6 @@ public sealed class PaymentService(Db db, BusinessZone zone, RenewalPolicy? poli
             StartDate = success.Term?.Start,
             EndDate = success.Term?.End,
         };
-    }
-
-    private async Task<Refusal?> RecordAloneAsync(Tx tx, Success success)
-    {
-        if (!tx.ReadOnly)
-        {
-            await success.BookAsync(tx, zone, last: true);
-        }
-
-        return null;
     }
 
     private const string Role = "SELECT role FROM users WHERE id = @RecordedBy";

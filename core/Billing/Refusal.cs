@@ -5,7 +5,7 @@ namespace Jobs.Billing;
 /// <summary>Why a payment or a membership cannot be had.</summary>
 /// <param name="Reason">For programs: a <see cref="ParkingReason"/> or a <see cref="RefusalReason"/>.</param>
 /// <param name="Sentence">For people.</param>
-internal sealed record Refusal(string Reason, string Sentence);
+public sealed record Refusal(string Reason, string Sentence);
 
 /// <summary>What is refused to people and never happens to money that a provider has taken.</summary>
 public static class RefusalReason
