@@ -19,7 +19,7 @@ public static class RefusalReason
     /// <summary>Only staff and administrators record.</summary>
     public const string RecorderRefused = "recorder_refused";
 
-    /// <summary>An online payment for the same is under way: both might succeed.</summary>
+    /// <summary>A payment for the same is under way, online or at a card terminal: both might succeed.</summary>
     public const string InFlight = "in_flight";
 
     /// <summary>The order is neither paid nor waiting to be.</summary>
@@ -34,7 +34,7 @@ public static class RefusalReason
     /// <summary>The payment that is to pay a membership is unknown, another's, given back, or has paid for something else.</summary>
     public const string PaymentRefused = "payment_refused";
 
-    /// <summary>Not served yet.</summary>
+    /// <summary>There is no card terminal.</summary>
     public const string MethodUnavailable = "method_unavailable";
 }
 
