@@ -3,7 +3,7 @@ using Jobs.Database;
 
 namespace Jobs.Terminals;
 
-/// <param name="Changed">False when there was nothing to change; nothing was written then.</param>
+/// <param name="Changed">False when there was nothing to change: nothing was written then, unless one whose time was over was ended.</param>
 /// <param name="State">After the call.</param>
 public sealed record FallbackChange(bool Changed, FallbackState State);
 
@@ -30,7 +30,8 @@ public sealed class FallbackMode(string? staffEmail)
         var state = await EndedIfOverAsync(tx, origin, await LockAsync(tx));
         if (state.Active && (automatic || !state.Automatic))
         {
-            return new(false, state);
+            // The answer of an earlier COMMIT was lost, and it went through.
+            return new(tx.IsRepetition && state.Since == origin.Now && state.Actor == origin.Actor, state);
         }
 
         var next = state with
@@ -56,7 +57,7 @@ public sealed class FallbackMode(string? staffEmail)
         var state = await EndedIfOverAsync(tx, origin, await LockAsync(tx));
         if (!state.Active || (onlyAutomatic && !state.Automatic))
         {
-            return new(false, state);
+            return new(tx.IsRepetition && state.EndedAt == origin.Now && state.EndedBy == origin.Actor, state);
         }
 
         return new(true, await EndAsync(tx, origin, state, origin.Now, origin.Actor, reason));
