@@ -25,8 +25,7 @@ public enum FulfilmentOutcome
 /// and the payer's row locked so that two fulfilments of one person queue up. Every job that learns of a success calls
 /// this; calling it again is safe.
 /// </summary>
-public sealed class Fulfilment(
-    Db db, JobRun run, BusinessZone zone, SubscriptionFulfilment subscriptions, OrderFulfilment orders, MembershipFulfilment memberships)
+public sealed class Fulfilment(Db db, JobRun run, BusinessZone zone, Granting granting)
 {
     /// <summary>Expanded, it tells whether the money went back.</summary>
     public const string LatestCharge = "latest_charge";
@@ -115,37 +114,13 @@ public sealed class Fulfilment(
             return await RecordRefundedAsync(tx, success);
         }
 
-        var refused = success.Purpose switch
-        {
-            "subscription" => await subscriptions.GrantAsync(tx, success),
-            "order" => await orders.GrantAsync(tx, success),
-            "membership" => await memberships.GrantAsync(tx, success),
-            _ => await RecordAsync(tx, success),
-        };
-        if (refused is not null)
+        if (await granting.GrantAsync(tx, success) is { } refused)
         {
             return await ParkAsync(tx, intent, row?.Id, refused.Reason);
         }
 
         run.Log.LogFulfilled(success.Booked.Id, intent.Id, success.Booked.Number);
         return FulfilmentOutcome.Fulfilled;
-    }
-
-    /// <summary>A payment for nothing we know how to grant is only booked, and only when its row says what it should be.</summary>
-    private async Task<Refusal?> RecordAsync(Tx tx, Success success)
-    {
-        if (success.AmountMinor is not { } amount)
-        {
-            return new(ParkingReason.PlanUnknown, "nobody knows what it pays for");
-        }
-
-        if (success.Disagreement(amount, success.Currency!) is { } disagreement)
-        {
-            return disagreement;
-        }
-
-        await success.BookAsync(tx, zone, last: true);
-        return null;
     }
 
     /// <summary>In full; a part of the price that went back takes nothing away.</summary>
@@ -307,7 +282,7 @@ public sealed class Fulfilment(
 
     private async Task<FulfilmentOutcome> ParkAsync(Tx tx, PaymentIntent intent, long? paymentId, string reason)
     {
-        if (await tx.ParkAsync(run, intent, paymentId, reason))
+        if (await tx.ParkAsync(run.Origin, Received.From(intent), paymentId, reason))
         {
             run.Log.LogParked(intent.Id, reason);
         }

@@ -12,13 +12,13 @@ public sealed record ManualPayment
     /// <summary>ISO 4217, lower case.</summary>
     public required string Currency { get; init; }
 
-    /// <summary><c>cash</c>, <c>check</c> or <c>transfer</c>.</summary>
+    /// <summary><c>cash</c>, <c>check</c> or <c>transfer</c>, which is recorded; or <c>card_terminal</c>, which is queued.</summary>
     public required string Method { get; init; }
 
     /// <summary><c>membership</c>, <c>order</c>, <c>subscription</c> or <c>other</c>.</summary>
     public required string Purpose { get; init; }
 
-    /// <summary>The user, staff or admin, who took the money.</summary>
+    /// <summary>The user, staff or admin, who takes the money.</summary>
     public required long RecordedBy { get; init; }
 
     /// <summary>The caller's name for this payment; the same one again is the same payment.</summary>
@@ -49,15 +49,9 @@ public sealed record ManualPayment
             throw Invalid($"'{Currency}' is not a currency known here (three small letters such as eur)");
         }
 
-        switch (Method)
+        if (Method is not ("cash" or "check" or "transfer" or "card_terminal"))
         {
-            case "cash" or "check" or "transfer":
-                break;
-            case "card_terminal":
-                throw new RefusedException(
-                    RefusalReason.MethodUnavailable, "payments cannot be sent to a card terminal yet; take cash, a check or a transfer");
-            default:
-                throw Invalid($"the method must be cash, check or transfer, not '{Method}'");
+            throw Invalid($"the method must be cash, check, transfer or card_terminal, not '{Method}'");
         }
 
         CheckPurpose();
@@ -119,6 +113,43 @@ public sealed class RecordedPayment
     /// <summary>Of the membership, inclusive.</summary>
     public DateOnly? EndDate { get; init; }
 
+    /// <summary>The payment for the same that waited for a card terminal: canceled, as this one came first.</summary>
+    public long? CanceledPaymentId { get; init; }
+
     /// <summary>Recorded before, under the same reference; nothing changed.</summary>
+    public bool Repeated { get; init; }
+}
+
+/// <summary>What became of a <see cref="ManualPayment"/> that a card terminal is to take.</summary>
+public sealed class QueuedPayment
+{
+    /// <summary>Null when it was only foreseen.</summary>
+    public long? PaymentId { get; init; }
+
+    /// <inheritdoc cref="PaymentId"/>
+    public long? QueueId { get; init; }
+
+    /// <summary>In the queue: those before it come first. As stored, or foreseen.</summary>
+    public long Position { get; init; }
+
+    /// <summary>How many are before it; null when it is not in the queue any more.</summary>
+    public long? Ahead { get; init; }
+
+    /// <summary>Of the payment: pending, until the terminal has taken it or not.</summary>
+    public string Status { get; init; } = PaymentStatus.Pending;
+
+    /// <summary>The terminals are out of use for now: it waits until they are back.</summary>
+    public bool Fallback { get; init; }
+
+    /// <summary>Once it has succeeded.</summary>
+    public string? ReceiptNumber { get; init; }
+
+    public long? OrderId { get; init; }
+    public long? SubscriptionId { get; init; }
+
+    /// <summary>The first day of the period of the subscription that it is to pay.</summary>
+    public DateOnly? PeriodStart { get; init; }
+
+    /// <summary>Queued before, under the same reference; nothing changed.</summary>
     public bool Repeated { get; init; }
 }

@@ -104,7 +104,7 @@ public sealed class MembershipFulfilment(BusinessZone zone)
             Insert,
             new { userId, type, term.Start, term.End, reduced, paymentId, recordedBy, reference, origin.Now, origin.Actor, origin.RunId });
 
-    /// <returns>Null when granted - in a dry run: when it would be -, else why not, and nothing written.</returns>
+    /// <returns>Null when granted - in a dry run or foreseen: when it would be -, else why not, and nothing written.</returns>
     internal async Task<Refusal?> GrantAsync(Tx tx, Success success)
     {
         if (success.MembershipType is not { } type)
@@ -124,7 +124,7 @@ public sealed class MembershipFulfilment(BusinessZone zone)
         }
 
         success.Term = entry.Term;
-        if (tx.ReadOnly)
+        if (tx.ReadOnly || success.Foreseen)
         {
             return null;
         }

@@ -45,6 +45,12 @@ public sealed class OrderExpiry(Db db, JobRun run, IntentEnding ending, IntentSe
             return new(OrderExpiryOutcome.AlreadySettled);
         }
 
+        // Given a place in the queue for the card terminals since the look.
+        if (marked.Held)
+        {
+            return await WaitAsync(marked);
+        }
+
         // What was added to the order since the look.
         foreach (var id in marked.IntentIds.Except(states.Keys, StringComparer.Ordinal))
         {

@@ -19,7 +19,7 @@ public sealed class OrderFulfilment(BusinessZone zone, string? staffEmail)
         public string Currency { get; init; } = "";
     }
 
-    /// <returns>Null when booked - in a dry run: when it would be -, else why not, and nothing written.</returns>
+    /// <returns>Null when booked - in a dry run or foreseen: when it would be -, else why not, and nothing written.</returns>
     internal async Task<Refusal?> GrantAsync(Tx tx, Success success)
     {
         var order = await tx.SingleOrDefaultAsync<Order>(
@@ -49,7 +49,7 @@ public sealed class OrderFulfilment(BusinessZone zone, string? staffEmail)
             return new(ParkingReason.Duplicate, $"order {order.Id} is paid already");
         }
 
-        if (tx.ReadOnly)
+        if (tx.ReadOnly || success.Foreseen)
         {
             return null;
         }
@@ -60,6 +60,7 @@ public sealed class OrderFulfilment(BusinessZone zone, string? staffEmail)
             "expired" => await TakeUnreservedStockAsync(tx, order.Id, success.Origin) ? "paid" : "refund_due",
             _ => await TakeReservedStockAsync(tx, order.Id, success.Origin),
         };
+        success.RefundDue = status == "refund_due";
         await success.BookAsync(tx, zone);
         await SetStatusAsync(tx, order.Id, status, success.Booked.Id, success.Origin);
         return null;

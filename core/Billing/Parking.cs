@@ -1,6 +1,5 @@
 using Jobs.Database;
 using Jobs.Runs;
-using Jobs.Stripe;
 
 namespace Jobs.Billing;
 
@@ -17,6 +16,9 @@ public static class ParkingReason
     public const string PlanUnknown = "plan_unknown";
     public const string OrderUnknown = "order_unknown";
     public const string MembershipRefused = "membership_refused";
+
+    /// <summary>The payment was canceled here, and the money came all the same: it is to go back.</summary>
+    public const string Canceled = "canceled";
 }
 
 /// <summary>Money that arrived and cannot be booked: kept in `unmatched_payments`, told to staff once, never dropped.</summary>
@@ -28,18 +30,18 @@ public static class Parking
         """
         WITH parked AS (
             INSERT INTO unmatched_payments AS u (provider_payment_id, payment_id, reason, data, created_at)
-            VALUES (@IntentId, @PaymentId, @Reason, @Data::jsonb, @Now)
+            VALUES (@ProviderPaymentId, @PaymentId, @Reason, @Data::jsonb, @Now)
             ON CONFLICT (provider_payment_id) DO UPDATE SET payment_id = excluded.payment_id
             WHERE u.payment_id IS NULL AND excluded.payment_id IS NOT NULL
             RETURNING xmax = 0 AS is_new
         ),
         landed AS (
             UPDATE payments
-            SET status = 'failed', failure_code = @Reason, next_check_at = NULL, updated_at = clock_timestamp(),
-                provider = coalesce(provider, 'stripe'), provider_payment_id = coalesce(provider_payment_id, @IntentId),
+            SET status = CASE @Reason WHEN 'canceled' THEN status ELSE 'failed' END, failure_code = @Reason, next_check_at = NULL, updated_at = clock_timestamp(),
+                provider = coalesce(provider, @Provider), provider_payment_id = coalesce(provider_payment_id, @ProviderPaymentId),
                 provider_ended_at = @Now
             WHERE id = @PaymentId AND status IN ('pending', 'processing', 'requires_action', 'failed', 'canceled', 'expired')
-              AND coalesce(provider_payment_id, @IntentId) = @IntentId
+              AND coalesce(provider_payment_id, @ProviderPaymentId) = @ProviderPaymentId
               AND (status IN ('pending', 'processing', 'requires_action') OR EXISTS (SELECT FROM parked))
             RETURNING id
         ),
@@ -51,14 +53,26 @@ public static class Parking
         """;
 
     /// <returns>True when parked now; false when it was parked before.</returns>
-    public static async Task<bool> ParkAsync(this Tx tx, JobRun run, PaymentIntent intent, long? paymentId, string reason)
+    internal static async Task<bool> ParkAsync(this Tx tx, Origin origin, Received received, long? paymentId, string reason)
     {
         var data = JsonText.Of(
-            ("reason", reason), ("payment_intent", intent.Id), ("amount_minor", intent.AmountReceived), ("currency", intent.Currency),
-            ("customer", intent.CustomerId), ("created", intent.Created.UtcDateTime), ("payment_id", paymentId),
-            ("description", intent.Description), ("metadata", intent.Metadata));
+            ("reason", reason), ("provider", received.Provider), ("provider_payment_id", received.ProviderPaymentId),
+            ("amount_minor", received.AmountMinor), ("currency", received.Currency), ("customer", received.ProviderCustomerId),
+            ("created", received.ProviderCreatedAt), ("payment_id", paymentId), ("description", received.Description),
+            ("metadata", received.Metadata));
         var parked = await tx.SingleAsync<int>(
-            Park, new { IntentId = intent.Id, PaymentId = paymentId, Reason = reason, Data = data, run.Now, Actor = run.Job.Name, RunId = run.Id });
+            Park,
+            new
+            {
+                received.Provider,
+                received.ProviderPaymentId,
+                PaymentId = paymentId,
+                Reason = reason,
+                Data = data,
+                origin.Now,
+                origin.Actor,
+                origin.RunId,
+            });
         return parked == 1;
     }
 

@@ -23,6 +23,7 @@ public sealed class Payment
     public DateOnly? PeriodStart { get; init; }
     public string? MembershipType { get; init; }
     public bool ReducedPrice { get; init; }
+    public long? RecordedBy { get; init; }
     public DateTime CreatedAt { get; init; }
 
     /// <summary>An off-session charge of ours, as opposed to a payment the customer makes in an application.</summary>
@@ -36,7 +37,7 @@ public sealed class Payment
         """
         id, user_id, subscription_id, order_id, membership_id, plan_id, purpose, amount_minor, currency, status, provider,
         provider_payment_id, provider_payment_method_id, provider_customer_id, idempotency_key, provider_request, sent_at,
-        period_start, membership_type, reduced_price, created_at
+        period_start, membership_type, reduced_price, recorded_by, created_at
         """;
 
     /// <summary>Rows of payments AS p; a customer that the row does not name is the user's (u).</summary>
@@ -45,7 +46,7 @@ public sealed class Payment
         SELECT p.id, p.user_id, p.subscription_id, p.order_id, p.membership_id, p.plan_id, p.purpose, p.amount_minor, p.currency,
                p.status, p.provider, p.provider_payment_id, p.provider_payment_method_id,
                coalesce(p.provider_customer_id, u.provider_customer_id) AS provider_customer_id, p.idempotency_key,
-               p.provider_request, p.sent_at, p.period_start, p.membership_type, p.reduced_price, p.created_at
+               p.provider_request, p.sent_at, p.period_start, p.membership_type, p.reduced_price, p.recorded_by, p.created_at
         FROM payments AS p
         JOIN users AS u ON u.id = p.user_id
         """;

@@ -3,7 +3,7 @@ using Jobs.Stripe;
 namespace Jobs.Billing;
 
 /// <summary>Money that has arrived: at a provider, or in somebody's hands.</summary>
-internal sealed record Received(long AmountMinor, string Currency, string Method)
+public sealed record Received(long AmountMinor, string Currency, string Method)
 {
     /// <summary>Null: taken by hand.</summary>
     public string? Provider { get; init; }
@@ -13,6 +13,12 @@ internal sealed record Received(long AmountMinor, string Currency, string Method
 
     /// <summary>What was blocked before this works again.</summary>
     public DateTime? ProviderCreatedAt { get; init; }
+
+    /// <summary>What the provider says of it, for whoever has to find out what it paid.</summary>
+    public string? Description { get; init; }
+
+    /// <inheritdoc cref="Description"/>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 
     public long? RecordedBy { get; init; }
     public string? Reference { get; init; }
@@ -27,5 +33,7 @@ internal sealed record Received(long AmountMinor, string Currency, string Method
         ProviderPaymentMethodId = intent.PaymentMethodId,
         ProviderCustomerId = intent.CustomerId,
         ProviderCreatedAt = intent.Created.UtcDateTime,
+        Description = intent.Description,
+        Metadata = intent.Metadata,
     };
 }

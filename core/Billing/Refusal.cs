@@ -5,7 +5,7 @@ namespace Jobs.Billing;
 /// <summary>Why a payment or a membership cannot be had.</summary>
 /// <param name="Reason">For programs: a <see cref="ParkingReason"/> or a <see cref="RefusalReason"/>.</param>
 /// <param name="Sentence">For people.</param>
-internal sealed record Refusal(string Reason, string Sentence);
+public sealed record Refusal(string Reason, string Sentence);
 
 /// <summary>What is refused to people and never happens to money that a provider has taken.</summary>
 public static class RefusalReason
@@ -19,7 +19,7 @@ public static class RefusalReason
     /// <summary>Only staff and administrators record.</summary>
     public const string RecorderRefused = "recorder_refused";
 
-    /// <summary>An online payment for the same is under way: both might succeed.</summary>
+    /// <summary>A payment for the same is under way, online or at a card terminal: both might succeed.</summary>
     public const string InFlight = "in_flight";
 
     /// <summary>The order is neither paid nor waiting to be.</summary>
@@ -34,7 +34,7 @@ public static class RefusalReason
     /// <summary>The payment that is to pay a membership is unknown, another's, given back, or has paid for something else.</summary>
     public const string PaymentRefused = "payment_refused";
 
-    /// <summary>Not served yet.</summary>
+    /// <summary>There is no card terminal.</summary>
     public const string MethodUnavailable = "method_unavailable";
 }
 

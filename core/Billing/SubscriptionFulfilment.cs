@@ -26,7 +26,7 @@ public sealed class SubscriptionFulfilment(BusinessZone zone, RenewalPolicy poli
         public Interval Interval => new(IntervalUnit, IntervalCount);
     }
 
-    /// <returns>Null when granted - in a dry run: when it would be -, else why not, and nothing written.</returns>
+    /// <returns>Null when granted - in a dry run or foreseen: when it would be -, else why not, and nothing written.</returns>
     internal async Task<Refusal?> GrantAsync(Tx tx, Success success)
     {
         var (subscription, plan, paid) = await FindAsync(tx, success);
@@ -67,7 +67,7 @@ public sealed class SubscriptionFulfilment(BusinessZone zone, RenewalPolicy poli
             return new(ParkingReason.Duplicate, $"subscription {subscription.Id} is paid from {success.PeriodStart:yyyy-MM-dd} already");
         }
 
-        if (tx.ReadOnly)
+        if (tx.ReadOnly || success.Foreseen)
         {
             success.SubscriptionId = subscription?.Id;
             return null;

@@ -26,6 +26,12 @@ internal sealed class Success
     /// <summary>All of it went back already: booked as refunded, and nobody is sent a receipt.</summary>
     public bool Refunded { get; set; }
 
+    /// <summary>Only asked for: nothing is written, as in a dry run.</summary>
+    public bool Foreseen { get; init; }
+
+    /// <summary>The caller has more to write in the transaction, so that no COMMIT travels with the booking.</summary>
+    public bool MoreFollows { get; init; }
+
     /// <summary>Recorded without any effect of ours: Stripe Billing extends its own subscriptions.</summary>
     public bool RecordOnly { get; init; }
 
@@ -50,6 +56,9 @@ internal sealed class Success
 
     /// <summary>Of <see cref="Extension"/>, in the audit row.</summary>
     public string ExtensionAction { get; set; } = "subscription.extended";
+
+    /// <summary>The money is booked, and what it was for cannot be had any more: it is to go back.</summary>
+    public bool RefundDue { get; set; }
 
     /// <summary>Once booked.</summary>
     public Booked Booked { get; private set; } = new();
@@ -175,7 +184,7 @@ internal sealed class Success
     /// <summary>Books the money: payment, receipt, mail, audit row and the period it pays for, if any, at once.</summary>
     /// <param name="tx">The transaction.</param>
     /// <param name="zone">Decides the year of the receipt.</param>
-    /// <param name="last">Nothing was written before in the transaction, and nothing will be after.</param>
+    /// <param name="last">Nothing was written before in the transaction, and nothing will be after, unless <see cref="MoreFollows"/>.</param>
     public async Task BookAsync(Tx tx, BusinessZone zone, bool last = false)
     {
         var sql = (Row is null, Extension is null) switch
@@ -221,7 +230,7 @@ internal sealed class Success
             AnchorDay = (short?)Extension?.AnchorDay,
             ExtensionAction,
         };
-        Booked = await (last ? tx.SingleAndCommitAsync<Booked>(sql, parameters) : tx.SingleAsync<Booked>(sql, parameters));
+        Booked = await (last && !MoreFollows ? tx.SingleAndCommitAsync<Booked>(sql, parameters) : tx.SingleAsync<Booked>(sql, parameters));
     }
 }
 

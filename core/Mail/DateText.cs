@@ -1,4 +1,5 @@
 using System.Globalization;
+using NodaTime;
 
 namespace Jobs.Mail;
 
@@ -31,4 +32,8 @@ public static class DateText
             _ => $"{day} {English[date.Month - 1]} {year}",
         };
     }
+
+    /// <summary>With the time of day: `20 November 2026, 06:00`.</summary>
+    internal static string Of(LocalDateTime moment, Language language) =>
+        $"{Of(moment.Date.ToDateOnly(), language)}{(language == Language.French ? " à " : ", ")}{moment.TimeOfDay.ToString("HH:mm", CultureInfo.InvariantCulture)}";
 }

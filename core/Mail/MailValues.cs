@@ -42,6 +42,9 @@ internal sealed class MailValues(
         ["staff_reversal_review"] = "payment_id reason customer amount provider_payment_id",
         ["staff_unmatched_payments"] = "count payments",
         ["staff_undelivered_mails"] = "count mails",
+        ["staff_fallback_on"] = "reason activated_by since until",
+        ["staff_fallback_off"] = "reason since ended_at ended_by end_reason",
+        ["staff_terminal_unknown"] = "payment_id queue_id terminal amount customer client_reference since",
         ["staff"] = "kind details",
     }.ToDictionary(k => k.Key, k => $"{Common} {k.Value}".Split(' '), StringComparer.Ordinal);
 
@@ -76,6 +79,9 @@ internal sealed class MailValues(
         "customer" => Text(Customer()),
         "provider_payment_id" => Text(Facts.ProviderPaymentId),
         "reason" => Text(String("reason") is { } reason ? Words.Reason(reason, language) : null),
+        "since" or "until" or "ended_at" => Moment(placeholder),
+        "activated_by" => Flag("automatic") is true ? null : Text(String("actor")),
+        "end_reason" => Text(String("end_reason") is { } reason ? Words.Reason(reason, language) : null),
         "payments" => Rows("payments", Parked),
         "mails" => Rows("mails", Undelivered),
         "stat_date" => Day("stat_date"),
@@ -135,10 +141,20 @@ internal sealed class MailValues(
             return Text(DateText.Of(date, language));
         }
 
-        var instant = OffsetDateTimePattern.ExtendedIso.Parse(text);
-        return instant.Success && instant.Value.Year is > 1 and < 9999
-            ? Text(DateText.Of(zone.Date(instant.Value.ToInstant().ToDateTimeUtc()), language))
+        return Instant(text) is { } instant
+            ? Text(DateText.Of(zone.Date(instant), language))
             : throw Wrong(name, "a date such as 2026-11-20 or an instant such as 2026-11-20T06:00:00Z", Member(name)!.Value);
+    }
+
+    /// <summary>The business's day and time of an instant.</summary>
+    private MailValue.Text? Moment(string name) => String(name) is not { } text ? null
+        : Instant(text) is { } instant ? Text(DateText.Of(zone.Local(instant), language))
+        : throw Wrong(name, "an instant such as 2026-11-20T06:00:00Z", Member(name)!.Value);
+
+    private static DateTime? Instant(string text)
+    {
+        var instant = OffsetDateTimePattern.ExtendedIso.Parse(text);
+        return instant.Success && instant.Value.Year is > 1 and < 9999 ? instant.Value.ToInstant().ToDateTimeUtc() : null;
     }
 
     private string? Customer() => (Facts.PayerName, Facts.PayerEmail) switch

@@ -36,6 +36,8 @@ internal static class Words
         "plan_unknown" => language.Of("formule inconnue", "plan unknown", "тариф неизвестен"),
         "order_unknown" => language.Of("commande inconnue", "order unknown", "заказ неизвестен"),
         "membership_refused" => language.Of("adhésion impossible", "membership not possible", "членство невозможно"),
+        "canceled" => language.Of("annulé ici, à rembourser", "canceled here, to be refunded", "отменено здесь, требуется возврат"),
+        "until" => language.Of("sa durée est écoulée", "its time was over", "истёк срок"),
         "billed_by_stripe" => language.Of(
             "l’abonnement est géré par Stripe Billing, qui continue de prélever : à résilier là-bas",
             "Stripe Billing owns the subscription and goes on charging: cancel it there",

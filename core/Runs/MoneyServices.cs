@@ -1,5 +1,6 @@
 using Jobs.Billing;
 using Jobs.Stripe;
+using Jobs.Terminals;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -16,6 +17,7 @@ internal static class MoneyServices
         .AddSingleton<SubscriptionFulfilment>()
         .AddSingleton(s => new OrderFulfilment(s.GetRequiredService<BusinessZone>(), s.GetRequiredService<Settings>().Optional("STAFF_EMAIL")))
         .AddSingleton<MembershipFulfilment>()
+        .AddSingleton<Granting>()
         .AddSingleton<PaymentService>()
         .AddSingleton<MembershipService>()
         .AddSingleton<Fulfilment>()
@@ -26,5 +28,8 @@ internal static class MoneyServices
         .AddSingleton<IntentSearch>()
         .AddSingleton<InvoiceTie>()
         .AddSingleton<Reversals>()
+        .AddSingleton(s => new FallbackMode(s.GetRequiredService<Settings>().Optional("STAFF_EMAIL")))
+        .AddSingleton(s => ProviderHealth.From(s.GetRequiredService<Settings>(), s.GetRequiredService<FallbackMode>()))
+        .AddSingleton<TerminalFulfilment>()
         .AddSingleton(TimeProvider.System);
 }

@@ -6,8 +6,8 @@ namespace Jobs;
 
 /// <summary>
 /// Payments pending for more than 7 days become expired - after Stripe was asked and the PaymentIntent was canceled, so
-/// that nobody can pay on it later. What succeeded meanwhile is fulfilled; what is processing is left. A payment waiting
-/// at a card terminal is not stale.
+/// that nobody can pay on it later. What succeeded meanwhile is fulfilled; what is processing is left. A payment in the queue
+/// for the card terminals is not stale; one that left it without a result is, and Stripe does not know of it.
 /// </summary>
 public sealed class ExpirePayments(
     JobRun run, Db db, JobOptions options, Settlement settlement, IntentEnding ending, IntentSearch search, Settings settings) : IJob
@@ -21,7 +21,7 @@ public sealed class ExpirePayments(
         $"""
         {Payment.SelectWithCustomer}
         WHERE p.status = 'pending' AND p.created_at < @Before AND (p.created_at, p.id) > (@AfterCreated, @AfterId)
-          AND p.method IN ('card', 'card_terminal') AND p.provider IS DISTINCT FROM 'sumup'
+          AND (p.method = 'card_terminal' OR (p.method = 'card' AND p.provider IS DISTINCT FROM 'sumup'))
           AND NOT EXISTS (SELECT FROM payment_queue AS q WHERE q.payment_id = p.id AND q.status IN ('waiting', 'processing', 'unknown'))
           AND (@Only::bigint IS NULL OR p.id = @Only)
           AND (@Count = 1 OR p.id % @Count = @Index)
@@ -56,6 +56,14 @@ public sealed class ExpirePayments(
 
     private async Task ExpireAsync(Payment payment)
     {
+        if (payment.Provider == "sumup")
+        {
+            var closed = run.DryRun
+                || await settlement.CloseAsync(payment, null, PaymentStatus.Expired, "not_in_queue") == SettlementOutcome.Canceled;
+            run.Count(closed ? "expired" : "left", payment.Id, ("provider_payment_id", null), ("created_at", payment.CreatedAt));
+            return;
+        }
+
         var intentId = payment.ProviderPaymentId ?? (await search.FindAsync(payment))?.Id;
         if (run.DryRun)
         {

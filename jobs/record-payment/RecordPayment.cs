@@ -5,7 +5,7 @@ namespace Jobs;
 
 /// <summary>
 /// A payment taken by hand: recorded with its receipt number, what it pays for and the mail about it, or refused with the
-/// reason. Run again with the same reference it answers with the first result.
+/// reason. One for a card terminal gets its place in the queue. Run again with the same reference it answers with the first result.
 /// </summary>
 public sealed class RecordPayment(JobRun run, JobOptions options, PaymentService payments) : IJob
 {
@@ -50,21 +50,39 @@ public sealed class RecordPayment(JobRun run, JobOptions options, PaymentService
         var payment = Read();
         try
         {
-            var recorded = await payments.RecordAsync(payment, run.Origin, run.Aborting);
-            run.Count(
-                recorded.Repeated ? "repeated" : "recorded",
-                payment.Reference,
-                ("payment_id", recorded.PaymentId), ("receipt_number", recorded.ReceiptNumber), ("user_id", payment.UserId),
-                ("amount_minor", payment.AmountMinor), ("currency", payment.Currency), ("method", payment.Method),
-                ("purpose", payment.Purpose), ("membership_id", recorded.MembershipId), ("start_date", recorded.StartDate),
-                ("end_date", recorded.EndDate), ("order_id", recorded.OrderId), ("subscription_id", recorded.SubscriptionId),
-                ("period_start", recorded.PeriodStart));
+            await (payment.Method == "card_terminal" ? QueueAsync(payment) : RecordAsync(payment));
         }
         catch (RefusedException e)
         {
             run.Count("refused", payment.Reference, ("reason", e.Reason));
             throw;
         }
+    }
+
+    private async Task RecordAsync(ManualPayment payment)
+    {
+        var recorded = await payments.RecordAsync(payment, run.Origin, run.Aborting);
+        run.Count(
+            recorded.Repeated ? "repeated" : "recorded",
+            payment.Reference,
+            ("payment_id", recorded.PaymentId), ("receipt_number", recorded.ReceiptNumber), ("user_id", payment.UserId),
+            ("amount_minor", payment.AmountMinor), ("currency", payment.Currency), ("method", payment.Method),
+            ("purpose", payment.Purpose), ("membership_id", recorded.MembershipId), ("start_date", recorded.StartDate),
+            ("end_date", recorded.EndDate), ("order_id", recorded.OrderId), ("subscription_id", recorded.SubscriptionId),
+            ("period_start", recorded.PeriodStart), ("canceled_payment_id", recorded.CanceledPaymentId));
+    }
+
+    private async Task QueueAsync(ManualPayment payment)
+    {
+        var queued = await payments.QueueAsync(payment, run.Origin, run.Aborting);
+        run.Count(
+            queued.Repeated ? "repeated" : "queued",
+            payment.Reference,
+            ("payment_id", queued.PaymentId), ("queue_id", queued.QueueId), ("position", queued.Position), ("ahead", queued.Ahead),
+            ("fallback", queued.Fallback), ("status", queued.Status), ("receipt_number", queued.ReceiptNumber),
+            ("user_id", payment.UserId), ("amount_minor", payment.AmountMinor), ("currency", payment.Currency),
+            ("method", payment.Method), ("purpose", payment.Purpose), ("order_id", queued.OrderId),
+            ("subscription_id", queued.SubscriptionId), ("period_start", queued.PeriodStart));
     }
 
     private ManualPayment Read()

@@ -22,7 +22,9 @@ public sealed class TemplateTests(SharedWorld shared, PostgresFixture fixture) :
          "stat_date": "2026-11-19", "anomalies": [{"kind": "total_visits", "value": 3, "expected": 31}, {"kind": "revenue_eur", "value": 0, "expected": 90000}],
          "count": 2, "payments": [{"id": 1, "payment_intent": "pi_1", "reason": "duplicate", "amount_minor": 500, "currency": "jpy"},
                                   {"id": 2, "payment_intent": null, "reason": "user_unknown", "amount_minor": null, "currency": null}],
-         "mails": [{"id": 5, "kind": "payment_failed", "user_id": 1, "status": "unknown", "reason": null}], "reason": "billed_by_stripe"}
+         "mails": [{"id": 5, "kind": "payment_failed", "user_id": 1, "status": "unknown", "reason": null}], "reason": "billed_by_stripe",
+         "actor": "Zoé", "since": "2026-11-20T05:00:00Z", "until": "2026-11-20T18:00:00Z", "ended_at": "2026-11-20T17:30:00.5Z", "ended_by": "Max",
+         "end_reason": "2 successes in a row", "terminal": "Bar", "queue_id": 4, "client_reference": "3f6c"}
         """;
 
     public static TheoryData<string, string> KindsAndLocales()
@@ -129,6 +131,32 @@ public sealed class TemplateTests(SharedWorld shared, PostgresFixture fixture) :
             mail.Text.Replace('\u00A0', ' '), StringComparison.Ordinal);
         Assert.Contains("href=\"https://example.test/pay/7?a=1&amp;b=2\"", mail.Html, StringComparison.Ordinal);
         Assert.Contains(">Confirm the payment</a>", mail.Html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_terminal_that_gave_no_answer_reads_like_this()
+    {
+        await using var scene = new TemplateScene(shared.World);
+        var mail = await scene.ComposeAsync("staff_terminal_unknown", Everything, "en");
+
+        Assert.Equal("Was the card charged? Payment 7", mail.Subject);
+        foreach (var line in new[] { "Terminal: Bar", "Amount: 1,234.50 EUR", "SumUp’s foreign transaction id: 3f6c", "Sent: 20 November 2026, 06:00" })
+        {
+            Assert.Contains(line, mail.Text.Replace('\u00A0', ' '), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"automatic": false, "actor": "Zoé", "reason": "no network", "since": "2026-11-20T05:00:00Z", "until": "2026-11-20T17:00:00Z"}""",
+        "Activated by Zoé.", "Reason: no network", "It ends by itself on 20 November 2026, 18:00.")]
+    [InlineData("""{"automatic": true, "actor": "process-payment-queue", "reason": "3 failures in a row: 503", "since": "2026-11-20T05:00:00Z", "until": null}""",
+        "Activated by itself,", "Reason: 3 failures in a row: 503", "also when the provider is back.")]
+    public async Task The_fallback_mode_says_who_activated_it_why_and_how_it_ends(string payload, params string[] said)
+    {
+        await using var scene = new TemplateScene(shared.World);
+        var mail = await scene.ComposeAsync("staff_fallback_on", payload, "en");
+        TemplateScene.IsWhole(mail);
+        Assert.All(said, text => Assert.Contains(text, mail.Text, StringComparison.Ordinal));
     }
 
     [Fact]

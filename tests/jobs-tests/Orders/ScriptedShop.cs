@@ -38,8 +38,8 @@ internal sealed class ScriptedShop : IDisposable
         _client = _stripe.Client();
         var zone = new BusinessZone("Europe/Paris");
         _fulfilment = new Fulfilment(
-            db, run, zone, new SubscriptionFulfilment(zone, RenewalPolicy.Default), new OrderFulfilment(zone, staffEmail: null),
-            new MembershipFulfilment(zone));
+            db, run, zone,
+            new Granting(zone, new SubscriptionFulfilment(zone, RenewalPolicy.Default), new OrderFulfilment(zone, staffEmail: null), new MembershipFulfilment(zone)));
         _expiry = new OrderExpiry(db, run, new IntentEnding(_client, run), new IntentSearch(_client, run), _fulfilment);
     }
 

@@ -132,6 +132,8 @@ public sealed class JobWorld : IAsyncDisposable
         ("audit_logs", "actor, action, subject_type"),
         ("audit_log_archive", "id, actor, action"),
         ("audit_log_files", "first_id, last_id, row_count, byte_count, sha256, verified_at IS NOT NULL AS verified, deleted_at IS NOT NULL AS deleted"),
+        ("payment_queue", "payment_id, user_id, position, status, reason, attempts"),
+        ("settings", "key, value"),
         ("sessions", "id"),
         ("daily_stats", "stat_date, data"),
     ];
