@@ -65,7 +65,7 @@ public sealed class Fulfilment(Db db, JobRun run, BusinessZone zone, Granting gr
             async tx =>
             {
                 var metadata = new PaymentMetadata(intent.Metadata);
-                var (user, row) = await FindPayerAsync(tx, LookAtPayer, intent, metadata, billingSubscriptionId, null);
+                var (user, row, _) = await FindPayerAsync(tx, LookAtPayer, intent, metadata, billingSubscriptionId, null);
                 return IsBooked(intent, row) ? FulfilmentOutcome.AlreadyFulfilled
                     : Refusal(intent, metadata, row, user) is not null ? FulfilmentOutcome.Parked
                     : WentBack(intent) ? FulfilmentOutcome.Refunded
@@ -80,7 +80,7 @@ public sealed class Fulfilment(Db db, JobRun run, BusinessZone zone, Granting gr
     private async Task<FulfilmentOutcome> InTransactionAsync(Tx tx, PaymentIntent intent, long? billingSubscriptionId, long? paidOrderId)
     {
         var metadata = new PaymentMetadata(intent.Metadata);
-        var (user, row) = await FindPayerAsync(tx, LockPayer, intent, metadata, billingSubscriptionId, paidOrderId);
+        var (user, row, looked) = await FindPayerAsync(tx, LockPayer, intent, metadata, billingSubscriptionId, paidOrderId);
         if (IsBooked(intent, row))
         {
             return FulfilmentOutcome.AlreadyFulfilled;
@@ -101,6 +101,7 @@ public sealed class Fulfilment(Db db, JobRun run, BusinessZone zone, Granting gr
             Purpose = billingSubscriptionId is not null ? "subscription" : PurposeOf(row, metadata, orderId),
             RecordOnly = billingSubscriptionId is not null,
             SubscriptionId = billingSubscriptionId ?? row?.SubscriptionId ?? metadata.SubscriptionId,
+            Looked = looked,
             PlanId = row?.PlanId,
             Plan = metadata.Plan,
             OrderId = orderId,
@@ -213,13 +214,15 @@ public sealed class Fulfilment(Db db, JobRun run, BusinessZone zone, Granting gr
         public bool PaidByAnother { get; init; }
     }
 
-    private static async Task<(User? User, Payment? Row)> FindPayerAsync(
+    /// <remarks>A renewal of ours says in its metadata what it is for: its subscription is looked at in the same round trip.</remarks>
+    private static async Task<(User? User, Payment? Row, SubscriptionFulfilment.Looked? Looked)> FindPayerAsync(
         Tx tx, string sql, PaymentIntent intent, PaymentMetadata metadata, long? billingSubscriptionId, long? paidOrderId)
     {
+        var renewal = metadata is { PaymentId: not null, SubscriptionId: not null, PeriodStart: not null } && billingSubscriptionId is null;
         while (true)
         {
             await using var answers = await tx.QueryMultipleAsync(
-                sql,
+                renewal ? $"{sql};\n{SubscriptionFulfilment.Look(tx)}" : sql,
                 new
                 {
                     IntentId = intent.Id,
@@ -229,6 +232,10 @@ public sealed class Fulfilment(Db db, JobRun run, BusinessZone zone, Granting gr
                     BillingSubscriptionId = billingSubscriptionId,
                     PaidOrderId = paidOrderId,
                     intent.CustomerId,
+                    metadata.SubscriptionId,
+                    PlanId = (long?)null,
+                    metadata.Plan,
+                    metadata.PeriodStart,
                 });
             var locked = await answers.ReadSingleOrDefaultAsync<long?>();
             var user = await answers.ReadSingleOrDefaultAsync<User>();
@@ -236,7 +243,7 @@ public sealed class Fulfilment(Db db, JobRun run, BusinessZone zone, Granting gr
             // Nearly always; a row that came up while the lock was waited for may name another payer.
             if (user?.Id == locked)
             {
-                return (user, row);
+                return (user, row, renewal ? await SubscriptionFulfilment.ReadAsync(answers, metadata.SubscriptionId, metadata.PeriodStart) : null);
             }
         }
     }

@@ -1,3 +1,4 @@
+using Dapper;
 using Jobs.Database;
 
 namespace Jobs.Billing;
@@ -5,7 +6,7 @@ namespace Jobs.Billing;
 /// <summary>What a paid subscription grants: a period more, or the subscription itself.</summary>
 public sealed class SubscriptionFulfilment(BusinessZone zone, RenewalPolicy policy)
 {
-    private sealed class Subscription
+    internal sealed class Subscription
     {
         public long Id { get; init; }
         public long UserId { get; init; }
@@ -15,7 +16,7 @@ public sealed class SubscriptionFulfilment(BusinessZone zone, RenewalPolicy poli
         public int? AnchorDay { get; init; }
     }
 
-    private sealed class Plan
+    internal sealed class Plan
     {
         public long Id { get; init; }
         public long AmountMinor { get; init; }
@@ -29,7 +30,7 @@ public sealed class SubscriptionFulfilment(BusinessZone zone, RenewalPolicy poli
     /// <returns>Null when granted - in a dry run or foreseen: when it would be -, else why not, and nothing written.</returns>
     internal async Task<Refusal?> GrantAsync(Tx tx, Success success)
     {
-        var (subscription, plan, paid) = await FindAsync(tx, success);
+        var (subscription, plan, paid) = success.Looked is { } looked && looked.Fits(success) ? looked : await FindAsync(tx, success);
         if (success.SubscriptionId is not null && (subscription is null || subscription.UserId != success.UserId))
         {
             return subscription is null
@@ -127,16 +128,32 @@ public sealed class SubscriptionFulfilment(BusinessZone zone, RenewalPolicy poli
               AND status IN ('succeeded', 'refunded', 'disputed'))
         """;
 
-    /// <returns>Paid is null while the subscription or the period is still to be found out.</returns>
-    private static async Task<(Subscription? Subscription, Plan? Plan, bool? Paid)> FindAsync(Tx tx, Success success)
+    /// <summary>What a success is about, looked at under lock. Paid is null while the subscription or the period is still to be found out.</summary>
+    internal sealed record Looked(Subscription? Subscription, Plan? Plan, bool? Paid)
     {
-        await using var answers = await tx.QueryMultipleAsync(
-            $"{Find}\n{tx.RowLock};\n{FindPlan};\n{IsPaid}",
-            new { success.SubscriptionId, success.UserId, success.PlanId, success.Plan, success.PeriodStart });
+        public DateOnly? PeriodStart { get; init; }
+
+        /// <summary>Looked at before all was known, by what the metadata says: it must be the same.</summary>
+        public bool Fits(Success success) =>
+            Subscription?.Id == success.SubscriptionId && PeriodStart == success.PeriodStart && (success.PlanId ?? Plan?.Id) == Plan?.Id;
+    }
+
+    /// <summary>Three answers: the subscription, locked; its plan; whether the period is paid. Needs @SubscriptionId, @UserId, @PlanId, @Plan and @PeriodStart.</summary>
+    internal static string Look(Tx tx) => $"{Find}\n{tx.RowLock};\n{FindPlan};\n{IsPaid}";
+
+    internal static async Task<Looked> ReadAsync(SqlMapper.GridReader answers, long? subscriptionId, DateOnly? periodStart)
+    {
         var subscription = await answers.ReadSingleOrDefaultAsync<Subscription>();
         var plan = await answers.ReadSingleOrDefaultAsync<Plan>();
         var paid = await answers.ReadSingleAsync<bool>();
-        return (subscription, plan, success is { SubscriptionId: not null, PeriodStart: not null } ? paid : null);
+        return new(subscription, plan, subscriptionId is not null && periodStart is not null ? paid : null) { PeriodStart = periodStart };
+    }
+
+    private static async Task<Looked> FindAsync(Tx tx, Success success)
+    {
+        await using var answers = await tx.QueryMultipleAsync(
+            Look(tx), new { success.SubscriptionId, success.UserId, success.PlanId, success.Plan, success.PeriodStart });
+        return await ReadAsync(answers, success.SubscriptionId, success.PeriodStart);
     }
 
     private static Task<bool> IsPaidAsync(Tx tx, long subscriptionId, DateOnly periodStart) =>

@@ -54,6 +54,9 @@ internal sealed class Success
     /// <summary>Set when the subscription gets a period more with the booking.</summary>
     public Period? Extension { get; set; }
 
+    /// <summary>The subscription as it was looked at with the payer.</summary>
+    public SubscriptionFulfilment.Looked? Looked { get; init; }
+
     /// <summary>Of <see cref="Extension"/>, in the audit row.</summary>
     public string ExtensionAction { get; set; } = "subscription.extended";
 
