@@ -1,4 +1,3 @@
-using Jobs.Billing;
 using Jobs.Database;
 using Jobs.Runs;
 using Jobs.SumUp;

@@ -103,7 +103,7 @@ public sealed class TerminalRoster(SumUpClient sumUp, Db db, JobRun run)
     /// <summary>Under its id or, when that is gone, under its serial: pairing a device again gives it another id.</summary>
     private static Reader? Paired(IReadOnlyList<Reader> readers, FreeTerminal terminal) =>
         readers.FirstOrDefault(r => r.Id == terminal.ProviderReaderId && r.Status != "expired")
-        ?? readers.FirstOrDefault(r => r.Status == "paired" && terminal.Serial is { } serial && r.Device?.Identifier == serial);
+        ?? readers.FirstOrDefault(r => r.Status == "paired" && terminal.Serial is { } serial && r.Serial == serial);
 
     private const string Know =
         """
@@ -114,7 +114,7 @@ public sealed class TerminalRoster(SumUpClient sumUp, Db db, JobRun run)
         """;
 
     private Task KnowAsync(FreeTerminal terminal, Reader reader) =>
-        run.DryRun ? Task.CompletedTask : db.TransactionAsync(tx => tx.ExecuteAsync(Know, new { terminal.Id, ReaderId = reader.Id, Serial = reader.Device?.Identifier }), run.Aborting);
+        run.DryRun ? Task.CompletedTask : db.TransactionAsync(tx => tx.ExecuteAsync(Know, new { terminal.Id, ReaderId = reader.Id, reader.Serial }), run.Aborting);
 
     // Written when it says something new, so that nobody is told of nothing; a minute's silence is not worth a row.
     private const string Write =
