@@ -156,7 +156,8 @@ public sealed class JobRun
 
     private static bool EndsRun(Exception e) => e is StopRunException || Db.IsPassing(e);
 
-    private async Task FailItemAsync(string item, Exception e)
+    /// <summary>Counts, logs and remembers an item that failed; the tenth in a row ends the run.</summary>
+    public async Task FailItemAsync(string item, Exception e)
     {
         Counters.Add("failed");
         Log.LogError(e, "Item {Item} failed: {Reason}", item, e.Message);

@@ -273,7 +273,7 @@ public sealed class TerminalPayments(
 
     public Task WorkedAsync() => run.DryRun ? Task.CompletedTask : db.TransactionAsync(tx => health.WorkedAsync(tx, Origin), run.Aborting);
 
-    internal static StopRunException RefusesUs(SumUpException e) =>
+    public static StopRunException RefusesUs(SumUpException e) =>
         new($"SumUp refuses the credentials: {e.Message}; check SUMUP_API_KEY and SUMUP_MERCHANT_CODE", e);
 
     /// <summary>Counted once in 5 seconds at most, whatever asks at the same time: three questions of one moment are one failure.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using Jobs.Billing;
 using Jobs.Database;
 using Jobs.Runs;
@@ -231,12 +232,23 @@ public sealed class ProcessPaymentQueue(
         }
         catch (Exception e) when (!run.Aborting.IsCancellationRequested)
         {
-            run.Log.LogError(e, "Payment {Payment} failed: {Reason}", attempt.PaymentId, e.Message);
-            run.Count("failed", attempt.PaymentId, ("error", Failures.Sentence(e)));
+            await FailAsync(attempt, e);
         }
         catch (Exception)
         {
             // Abandoned: the next run looks up what became of it.
+        }
+    }
+
+    private async Task FailAsync(TerminalAttempt attempt, Exception e)
+    {
+        try
+        {
+            await run.FailItemAsync(attempt.PaymentId.ToString(CultureInfo.InvariantCulture), e);
+        }
+        catch (Exception fatal)
+        {
+            _fatal = fatal as StopRunException ?? new StopRunException(fatal.Message, fatal);
         }
     }
 
