@@ -76,18 +76,13 @@ public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
     private async Task<Transaction?> LookUpAsync(TerminalAttempt attempt, Asked asked)
     {
         var byReference = await asked.OfAsync(() => sumUp.FindTransactionAsync(TransactionKey.Foreign(attempt.ClientReference), run.Aborting));
-        if (byReference is not null && byReference.ForeignTransactionId != attempt.ClientReference)
-        {
-            byReference = null;
-        }
-
         if (byReference is { IsPaid: true } || attempt.ClientTransactionId is not { } client)
         {
             return byReference;
         }
 
         var byClient = await asked.OfAsync(() => sumUp.FindTransactionAsync(TransactionKey.Client(client), run.Aborting));
-        if (byClient is not null && (byClient.ClientTransactionId != client || byClient.ForeignTransactionId is { } other && other != attempt.ClientReference))
+        if (byClient?.ForeignTransactionId is { } other && other != attempt.ClientReference)
         {
             byClient = null;
         }

@@ -36,7 +36,7 @@ public sealed class LateResults(SumUpClient sumUp, TerminalPayments payments, Db
             foreach (var attempt in batch)
             {
                 var transaction = await sumUp.FindTransactionAsync(TransactionKey.Foreign(attempt.ClientReference), run.Aborting);
-                if (transaction is { IsPaid: true } && transaction.ForeignTransactionId == attempt.ClientReference)
+                if (transaction is { IsPaid: true })
                 {
                     found(attempt, await payments.ApproveAsync(attempt, transaction));
                 }

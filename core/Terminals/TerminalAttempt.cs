@@ -21,6 +21,8 @@ public sealed class TerminalAttempt
     /// <summary>Of the payment.</summary>
     public string Status { get; init; } = "";
     public string QueueStatus { get; init; } = "";
+    /// <summary>How often its payment was given to a reader.</summary>
+    public int Attempts { get; init; }
     public DateTime? SentAt { get; init; }
 
     /// <summary>Since <see cref="SentAt"/>, by the database's clock, when the row was read; null: not sent.</summary>
@@ -36,7 +38,7 @@ public sealed class TerminalAttempt
     public const string Select =
         """
         SELECT a.id, a.queue_id, a.payment_id, p.user_id, a.terminal_id, coalesce(t.name, '') AS terminal, a.provider_reader_id,
-               a.client_reference, a.amount_minor, a.currency, p.status, q.status AS queue_status, a.sent_at,
+               a.client_reference, a.amount_minor, a.currency, p.status, q.status AS queue_status, q.attempts, a.sent_at,
                clock_timestamp() - a.sent_at AS age, a.client_transaction_id, a.checkout_id,
                clock_timestamp() - a.terminated_at AS terminated_age, a.settled_at
         FROM terminal_attempts AS a

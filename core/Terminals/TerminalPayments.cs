@@ -60,6 +60,9 @@ public sealed class TerminalPayments(
     /// <summary>Later, the reader may be at the next sale.</summary>
     private static readonly TimeSpan TerminateWithin = TimeSpan.FromSeconds(120);
 
+    /// <summary>Refused without a reason this often, it is not the reader that is busy.</summary>
+    private const int MostAttempts = 60;
+
     private static readonly TimeSpan AskBusyAfter = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AskOfflineAfter = TimeSpan.FromSeconds(30);
 
@@ -117,6 +120,9 @@ public sealed class TerminalPayments(
         run.Log.LogInformation("Payment {Payment} was not started at {Terminal}: {Reason}", attempt.PaymentId, attempt.Terminal, e.Message);
         switch (e.Kind)
         {
+            case SumUpErrorKind.InvalidRequest:
+            case SumUpErrorKind.Unprocessable when attempt.Attempts >= MostAttempts:
+                return await RefusedAsync(attempt, e);
             case SumUpErrorKind.ReaderBusy or SumUpErrorKind.Unprocessable:
                 await queue.GiveBackAsync(attempt, "refused", "reader_busy", "busy", AskBusyAfter);
                 break;
@@ -126,8 +132,6 @@ public sealed class TerminalPayments(
             case SumUpErrorKind.NotFound:
                 await queue.GiveBackAsync(attempt, "refused", "reader_not_paired", "offline", AskOfflineAfter);
                 break;
-            case SumUpErrorKind.InvalidRequest:
-                return await RefusedAsync(attempt, e);
             case SumUpErrorKind.NotSent:
                 await queue.GiveBackAsync(attempt, "not_sent", "provider_unreachable", "available", AskBusyAfter);
                 if (!run.Stopping.IsCancellationRequested)
