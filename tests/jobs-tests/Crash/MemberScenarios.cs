@@ -24,6 +24,49 @@ internal static class MemberScenarios
         Args = [.. Paid, "--amount", "10.00", "--purpose", "order", "--order", "1"],
     };
 
+    private static readonly string[] Card = [.. Paid[..^1], "card_terminal"];
+
+    public static readonly Scenario MembershipQueued = new("record-payment --method card_terminal", "record-payment", [("queued", 1)], SeedQueueAsync)
+    {
+        Args = [.. Card, "--amount", "9.00", "--purpose", "membership", "--membership-type", "circus"],
+    };
+
+    public static readonly Scenario CashBeforeCard = new("record-payment takes the place of a waiting card", "record-payment", [("recorded", 1)], async world =>
+    {
+        await SeedQueueAsync(world);
+        await world.ExecuteAsync(
+            """
+            WITH asked AS (
+                INSERT INTO payments (user_id, purpose, order_id, amount_minor, method, provider, reference) VALUES (2, 'order', 1, 1000, 'card_terminal', 'sumup', 'desk 6')
+                RETURNING id)
+            INSERT INTO payment_queue (payment_id) SELECT id FROM asked
+            """);
+    })
+    {
+        Args = [.. Paid, "--amount", "10.00", "--purpose", "order", "--order", "1"],
+    };
+
+    public static readonly Scenario FallbackActivated = new("fallback-mode --activate", "fallback-mode", [("activated", 1)], SeedQueueAsync)
+    {
+        Args = ["--as-of", "2026-11-20T05:00:00Z", "--activate", "--reason", "no network", "--until", "2h", "--actor", "ada"],
+    };
+
+    public static readonly Scenario FallbackEnded = new("fallback-mode --deactivate", "fallback-mode", [("deactivated", 1)], async world =>
+    {
+        await SeedQueueAsync(world);
+        await world.ExecuteAsync(
+            """INSERT INTO settings (key, value) VALUES ('payment_fallback_mode', '{"active": true, "automatic": true, "since": "2026-11-20T04:00:00Z"}')""");
+    })
+    {
+        Args = ["--as-of", "2026-11-20T05:00:00Z", "--deactivate", "--actor", "ada"],
+    };
+
+    private static async Task SeedQueueAsync(JobWorld world)
+    {
+        await SeedAsync(world);
+        await world.ExecuteAsync("INSERT INTO payment_terminals (name, provider_reader_id) VALUES ('bar', 'rdr_1')");
+    }
+
     public static readonly Scenario Granted = new("grant-membership", "grant-membership", [("granted", 1)], SeedAsync)
     {
         Args = ["--as-of", "2026-11-20T05:00:00Z", "--user", "2", "--recorded-by", "1", "--reference", "desk 7", "--type", "circus", "--payment", "1"],

@@ -11,6 +11,7 @@ internal static class Scenarios
         ExpiryScenarios.Payments, ExpiryScenarios.Subscriptions, OrderScenarios.Stale, OrderScenarios.Abandoned,
         SyncScenarios.Sweep, SyncScenarios.ByEvents,
         MemberScenarios.MembershipPaid, MemberScenarios.SubscriptionPaid, MemberScenarios.OrderPaid, MemberScenarios.Granted,
+        MemberScenarios.MembershipQueued, MemberScenarios.CashBeforeCard, MemberScenarios.FallbackActivated, MemberScenarios.FallbackEnded,
         CleanupScenarios.Move, CleanupScenarios.MoveAgain, CleanupScenarios.Export,
         ReminderScenarios.Reminders, ReminderScenarios.Stats,
     ];

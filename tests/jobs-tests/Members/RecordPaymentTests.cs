@@ -263,7 +263,7 @@ public sealed class RecordPaymentTests(PostgresFixture fixture)
     [InlineData("--currency", "EUR", "'EUR' is not a currency known here (three small letters such as eur)")]
     [InlineData("--currency", null, "--currency is missing; give it, or set JOBS_CURRENCY")]
     [InlineData("--method", "card", "--method must be cash, check, transfer or card_terminal, not 'card'")]
-    [InlineData("--method", "card_terminal", "payments cannot be sent to a card terminal yet; take cash, a check or a transfer")]
+    [InlineData("--method", "card_terminal", "no card terminal is known: insert each into payment_terminals, with its name and its provider_reader_id at SumUp")]
     [InlineData("--purpose", "gift", "--purpose must be membership, order, subscription or other, not 'gift'")]
     [InlineData("--purpose", "membership", "the purpose membership needs a membership type")]
     [InlineData("--purpose", "order", "the purpose order needs an order")]

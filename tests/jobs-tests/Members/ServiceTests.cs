@@ -49,7 +49,7 @@ public sealed class ServiceTests(PostgresFixture fixture)
         Assert.Equal(ParkingReason.PlanUnknown, await ReasonAsync(Cash("subscription", 100) with { Plan = "x" }));
         Assert.Equal(ParkingReason.UserUnknown, await ReasonAsync(Cash("other", 100) with { UserId = 99 }));
         Assert.Equal(RefusalReason.RecorderRefused, await ReasonAsync(Cash("other", 100) with { RecordedBy = Ada }));
-        Assert.Equal(RefusalReason.MethodUnavailable, await ReasonAsync(Cash("other", 100) with { Method = "card_terminal" }));
+        Assert.Equal(RefusalReason.Invalid, await ReasonAsync(Cash("other", 100) with { Method = "card_terminal" }));
         Assert.Equal(RefusalReason.Invalid, await ReasonAsync(Cash("other", 0)));
         Assert.Equal(RefusalReason.Invalid, await ReasonAsync(Cash("other", -1)));
         Assert.Equal(RefusalReason.Invalid, await ReasonAsync(Cash("other", 100) with { Currency = "EUR" }));
