@@ -2,11 +2,18 @@ using System.Globalization;
 
 namespace Jobs.Runs;
 
-/// <summary>Durations as the command line writes them: 90s, 5m, 12h, 7d.</summary>
+/// <summary>Durations as the command line writes them: 500ms, 90s, 5m, 12h, 7d.</summary>
 public static class Duration
 {
     public static TimeSpan Parse(string text)
     {
+        if (text.EndsWith("ms", StringComparison.Ordinal)
+            && int.TryParse(text.AsSpan(0, text.Length - 2), NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            && milliseconds > 0)
+        {
+            return TimeSpan.FromMilliseconds(milliseconds);
+        }
+
         if (text.Length >= 2
             && long.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var n)
             && n is > 0 and <= 100_000_000

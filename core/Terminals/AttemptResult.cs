@@ -98,7 +98,7 @@ public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
             return new(AttemptFinding.Unclear, null, $"checkout_{checkout.Status}", asked.All);
         }
 
-        if (attempt.ProviderReaderId is not { } reader)
+        if (attempt is not { ProviderReaderId: { } reader, SentAt: { } sentAt })
         {
             return new(AttemptFinding.Unclear, null, "reader_unknown", asked.All);
         }
@@ -110,12 +110,12 @@ public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
         }
 
         // What it did while it was away may come to light when it is back.
-        if (status is null || !status.IsOnline || status.State is not (null or "IDLE") || status.LastActivity < attempt.SentAt)
+        if (status is null || !status.IsOnline || status.State is not (null or "IDLE") || status.LastActivity < sentAt)
         {
             return new(AttemptFinding.Unclear, null, status is { IsOnline: true } ? "reader_not_idle" : "reader_offline", true);
         }
 
-        return await FindInSalesAsync(attempt, asked);
+        return await FindInSalesAsync(attempt, sentAt, asked);
     }
 
     private const string Claimed =
@@ -126,11 +126,11 @@ public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
         """;
 
     /// <summary>The sales since it was sent: a payment of that amount which is no other attempt's is looked at itself.</summary>
-    private async Task<AttemptResult> FindInSalesAsync(TerminalAttempt attempt, Asked asked)
+    private async Task<AttemptResult> FindInSalesAsync(TerminalAttempt attempt, DateTime sentAt, Asked asked)
     {
         var options = new TransactionHistoryOptions
         {
-            ChangesSince = new DateTimeOffset(attempt.SentAt!.Value.AddMinutes(-2)),
+            ChangesSince = new DateTimeOffset(sentAt.AddMinutes(-2)),
             Types = ["PAYMENT"],
             Statuses = ["SUCCESSFUL", "REFUNDED"],
         };

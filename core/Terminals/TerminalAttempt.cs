@@ -23,7 +23,7 @@ public sealed class TerminalAttempt
     public string QueueStatus { get; init; } = "";
     /// <summary>How often its payment was given to a reader.</summary>
     public int Attempts { get; init; }
-    public DateTime? SentAt { get; init; }
+    public DateTime? SentAt { get; set; }
 
     /// <summary>Since <see cref="SentAt"/>, by the database's clock, when the row was read; null: not sent.</summary>
     public TimeSpan? Age { get; init; }

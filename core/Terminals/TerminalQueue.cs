@@ -201,12 +201,17 @@ public sealed class TerminalQueue(Db db, JobRun run)
         SET sent_at = clock_timestamp(), updated_at = clock_timestamp()
         FROM (SELECT id FROM payments WHERE id = @PaymentId AND status = 'pending' FOR NO KEY UPDATE) AS p
         WHERE a.id = @Id AND a.payment_id = p.id AND a.settled_at IS NULL AND a.run_id = @RunId AND (a.sent_at IS NULL OR @repeated)
+        RETURNING a.sent_at
         """;
 
     /// <summary>Committed just before the request leaves. False: it must not leave, somebody else took the row or the payment is no longer wanted.</summary>
-    public async Task<bool> MarkSentAsync(TerminalAttempt attempt) =>
-        await db.TransactionAsync(
-            tx => tx.ExecuteAsync(MarkSent, new { attempt.Id, attempt.PaymentId, RunId = run.Id, repeated = tx.IsRepetition }), run.Aborting) == 1;
+    public async Task<bool> MarkSentAsync(TerminalAttempt attempt)
+    {
+        attempt.SentAt = await db.TransactionAsync(
+            tx => tx.SingleOrDefaultAsync<DateTime?>(MarkSent, new { attempt.Id, attempt.PaymentId, RunId = run.Id, repeated = tx.IsRepetition }),
+            run.Aborting);
+        return attempt.SentAt is not null;
+    }
 
     private const string Accept =
         """
