@@ -110,7 +110,7 @@ public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
         }
 
         // What it did while it was away may come to light when it is back.
-        if (status is null || !status.IsOnline || status.State is not (null or "IDLE") || status.LastActivity < sentAt)
+        if (status is null || !status.IsOnline || status.State is not (null or "IDLE") || status.LastActivity?.UtcDateTime < sentAt)
         {
             return new(AttemptFinding.Unclear, null, status is { IsOnline: true } ? "reader_not_idle" : "reader_offline", true);
         }

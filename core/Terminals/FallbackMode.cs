@@ -124,7 +124,7 @@ public sealed class FallbackMode(string? staffEmail)
 
         var dedupeKey = string.Create(
             System.Globalization.CultureInfo.InvariantCulture,
-            $"{kind}:{state.Since:yyyy-MM-dd'T'HH:mm:ss.FFFFFF'Z'}{(state.Active && !state.Automatic ? ":by_hand" : "")}");
+            $"{kind}:{state.Since ?? state.EndedAt:yyyy-MM-dd'T'HH:mm:ss.FFFFFF'Z'}{(state.Active && !state.Automatic ? ":by_hand" : "")}");
         await tx.ExecuteAsync(
             Write, new { Key, state = state.ToJson(), kind, staffEmail, dedupeKey, action, origin.Now, origin.Actor, origin.RunId });
     }

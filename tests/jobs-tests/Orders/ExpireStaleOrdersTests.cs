@@ -48,8 +48,10 @@ public sealed class ExpireStaleOrdersTests(PostgresFixture fixture)
         await world.ExecuteAsync("UPDATE orders SET expires_at = NULL WHERE id = @timeless", new { timeless });
         foreach (var status in new[] { "waiting", "processing", "unknown" })
         {
-            var (atTerminal, _) = await world.StaleOrderAsync(user);
-            var payment = await world.PaymentAsync(user, null, Overdue, "order_id, purpose, method, provider", $"{atTerminal}, 'order', 'card_terminal', 'sumup'");
+            // One of a person is at a reader at a time.
+            var payer = await world.UserAsync(status);
+            var (atTerminal, _) = await world.StaleOrderAsync(payer);
+            var payment = await world.PaymentAsync(payer, null, Overdue, "order_id, purpose, method, provider", $"{atTerminal}, 'order', 'card_terminal', 'sumup'");
             await world.ExecuteAsync("INSERT INTO payment_queue (payment_id, status) VALUES (@payment, @status)", new { payment, status });
         }
 

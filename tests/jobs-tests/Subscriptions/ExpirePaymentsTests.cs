@@ -49,6 +49,7 @@ public sealed class ExpirePaymentsTests(PostgresFixture fixture)
 
         foreach (var status in new[] { "waiting", "processing", "unknown" })
         {
+            // One of a person is at a reader at a time.
             var queued = await world.PaymentAsync(await world.UserAsync(status), null, Old, "method", "'card_terminal'");
             await world.ExecuteAsync("INSERT INTO payment_queue (payment_id, status) VALUES (@queued, @status)", new { queued, status });
         }

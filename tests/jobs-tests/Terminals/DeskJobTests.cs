@@ -2,6 +2,7 @@ using System.Text.Json;
 using Jobs.Tests.Members;
 using Jobs.Tests.Rig;
 using Jobs.Tests.Subscriptions;
+using Npgsql;
 using Xunit;
 using static Jobs.Tests.Subscriptions.BillingScene;
 
@@ -149,5 +150,33 @@ public sealed class DeskJobTests(PostgresFixture fixture)
         Assert.Equal(
             "gone expired, lost expired, waits pending",
             await world.ScalarAsync<string>("SELECT string_agg(reference || ' ' || status, ', ' ORDER BY reference) FROM payments"));
+    }
+
+    [Fact]
+    public async Task An_order_that_gets_a_place_while_its_time_runs_out_is_left()
+    {
+        await using var world = await WorldAsync();
+        var (order, _) = await world.OrderAsync(MemberScene.Ada);
+        await world.ExecuteAsync("UPDATE orders SET expires_at = @at", new { at = Morning.AddHours(-1) });
+        await using var desk = new NpgsqlConnection(world.Server.ConnectionFor(world.Database).ConnectionString + ";Pooling=false");
+        await desk.OpenAsync(TestContext.Current.CancellationToken);
+        await using var command = desk.CreateCommand();
+        command.CommandText =
+            $"""
+            BEGIN;
+            SELECT FROM orders WHERE id = {Text(order)} FOR NO KEY UPDATE;
+            WITH asked AS (INSERT INTO payments (user_id, order_id, amount_minor, method, provider) VALUES (2, {Text(order)}, 1000, 'card_terminal', 'sumup') RETURNING id)
+            INSERT INTO payment_queue (payment_id) SELECT id FROM asked
+            """;
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+
+        var expiry = world.RunAsync("expire-stale-orders", "--as-of", AsOf(Morning));
+        await Jobs.Tests.Runs.LeaseTests.UntilAsync(
+            world, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')");
+        command.CommandText = "COMMIT";
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal((0, 1), ((await expiry).Done().Counter("orders_expired"), (await expiry).Counter("left")));
+        Assert.Equal("pending_payment", await world.StatusAsync("orders", order));
     }
 }
