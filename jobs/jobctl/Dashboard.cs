@@ -67,7 +67,8 @@ internal static class Dashboard
         }
         else
         {
-            await new ChangeLines(zone, run.Output).FollowAsync(sights);
+            using var lines = new ChangeLines(zone, run.Output);
+            await lines.FollowAsync(sights);
         }
     }
 }

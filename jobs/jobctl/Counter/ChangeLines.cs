@@ -1,13 +1,15 @@
 using System.Text;
 using Jobs.Billing;
 using Jobs.Runs;
+using Microsoft.Win32.SafeHandles;
 
 namespace Jobs.Counter;
 
 /// <summary>For a program that follows: one line per change, there at once.</summary>
-internal sealed class ChangeLines(BusinessZone zone, OutputFormat output)
+internal sealed class ChangeLines(BusinessZone zone, OutputFormat output) : IDisposable
 {
-    private readonly Stream _stdout = Console.OpenStandardOutput();
+    // .NET's own stdout keeps it to itself when nobody reads any more, and this would follow for ever.
+    private readonly FileStream _stdout = new(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
 
     public async Task FollowAsync(IAsyncEnumerable<Sight> sights)
     {
@@ -54,4 +56,6 @@ internal sealed class ChangeLines(BusinessZone zone, OutputFormat output)
         await _stdout.WriteAsync(lines);
         await _stdout.FlushAsync();
     }
+
+    public void Dispose() => _stdout.Dispose();
 }
