@@ -50,6 +50,10 @@ public sealed class BusinessZone
     /// <returns>The first instant of the day, which on some DST nights is not midnight.</returns>
     public DateTime StartOfDay(DateOnly date) => _zone.Value.AtStartOfDay(LocalDate.FromDateOnly(date)).ToDateTimeUtc();
 
+    /// <summary>What a clock on the wall says then, and how far it is from UTC.</summary>
+    public DateTimeOffset OnTheWall(DateTime instant) =>
+        Instant.FromDateTimeUtc(DateTime.SpecifyKind(instant, DateTimeKind.Utc)).InZone(_zone.Value).ToDateTimeOffset();
+
     internal LocalDateTime Local(DateTime instant) =>
         Instant.FromDateTimeUtc(DateTime.SpecifyKind(instant, DateTimeKind.Utc)).InZone(_zone.Value).LocalDateTime;
 

@@ -10,6 +10,9 @@ public enum JobKind
 
     /// <summary>`migrate`: makes the tables that the others need, so it needs none; in the ledger afterwards.</summary>
     Schema,
+
+    /// <summary>`jobctl`: commands of its own, for whoever runs the jobs. No lease, and no row in the ledger: looking leaves no trace.</summary>
+    Tool,
 }
 
 /// <param name="Schedule">Five crontab fields in the business zone; null: not scheduled.</param>
@@ -59,6 +62,8 @@ public static class Catalogue
             "0 1 * * *", TimeSpan.FromMinutes(30), JobKind.Scheduled, [], MovesMoney: false),
         new("send-notifications", "Delivers the mail outbox by SMTP, or as .eml files into a folder.",
             "* * * * *", TimeSpan.FromMinutes(10), JobKind.Scheduled, ["MAIL_FROM"], MovesMoney: false),
+        new("jobctl", "The operator's tool: shows what the jobs and the counter are doing.",
+            null, TimeSpan.FromMinutes(5), JobKind.Tool, [], MovesMoney: false),
     ];
 
     public static JobDefinition Find(string name) =>

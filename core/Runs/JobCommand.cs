@@ -71,16 +71,9 @@ internal sealed class JobCommand
     {
         var lines = new List<string>
         {
-            _job.Summary, "", "Usage:", $"  {_job.Name} [options]", "", "Options:",
+            _job.Summary, "", "Usage:", $"  {_job.Name} [options]", "",
         };
-        foreach (var option in _options.Select(o => o.CommandLineOption))
-        {
-            var name = option is Option<bool> ? option.Name : $"{option.Name} <{option.HelpName}>";
-            lines.Add($"  {name,-26} {option.Description}");
-        }
-
-        lines.Add($"  {"--help",-26} Show this.");
-        lines.Add($"  {"--version",-26} Show the version.");
+        lines.AddRange(HelpOf(_options));
         lines.AddRange(
         [
             "", "Environment:", $"  {"DATABASE_URL",-26} PostgreSQL: a libpq URI or an Npgsql connection string.",
@@ -94,6 +87,16 @@ internal sealed class JobCommand
         ]);
         return string.Join('\n', lines);
     }
+
+    /// <summary>The lines about options, each with its variable.</summary>
+    internal static IEnumerable<string> HelpOf(IEnumerable<JobOption> options) =>
+    [
+        "Options:",
+        .. options.Select(o => o.CommandLineOption).Select(option =>
+            $"  {(option is Option<bool> ? option.Name : $"{option.Name} <{option.HelpName}>"),-26} {option.Description}"),
+        $"  {"--help",-26} Show this.",
+        $"  {"--version",-26} Show the version.",
+    ];
 }
 
 /// <summary>The options' values: the command line's, else the environment's, else the default.</summary>

@@ -132,13 +132,15 @@ public static class JobProgram
         return options;
     }
 
-    private static NpgsqlDataSource Connect(JobDefinition job, Settings settings)
+    /// <param name="alter">What this one connection needs besides.</param>
+    internal static NpgsqlDataSource Connect(JobDefinition job, Settings settings, Action<NpgsqlConnectionStringBuilder>? alter = null)
     {
         var connection = DatabaseUrl.Parse(settings.Required(
             "DATABASE_URL", "the PostgreSQL to work on, such as postgresql://user:password@host:5432/database"));
         connection.ApplicationName ??= job.Name;
         // Of several hosts that are all down for a moment, each is asked again at every attempt.
         connection.HostRecheckSeconds = 0;
+        alter?.Invoke(connection);
         var source = new NpgsqlDataSourceBuilder(connection.ConnectionString);
         // The types used are PostgreSQL's own: reading its catalogue at every start would double the time to connect.
         source.ConfigureTypeLoading(types => types.EnableTypeLoading(false));
@@ -146,7 +148,7 @@ public static class JobProgram
     }
 
     /// <summary>For a mistake found before the options could be read.</summary>
-    private static bool AsksForJson(ParseResult parsed, Settings settings)
+    internal static bool AsksForJson(ParseResult parsed, Settings settings)
     {
         try
         {

@@ -31,9 +31,9 @@ public sealed partial class CatalogueTests
     [MemberData(nameof(Names))]
     public void A_jobs_project_file_says_nothing_but_that_it_is_one(string name)
     {
-        if (name == "migrate")
+        if (Catalogue.Find(name).Kind is JobKind.Schema or JobKind.Tool)
         {
-            // Embeds its scripts, which no job does.
+            // One embeds its scripts, the other draws tables on terminals: no job does.
             return;
         }
 

@@ -1,0 +1,176 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using System.Reflection;
+using Jobs.Database;
+
+namespace Jobs.Runs;
+
+/// <summary>One command of the operator's tool.</summary>
+/// <param name="Name">What follows the tool's name.</param>
+/// <param name="Summary">One sentence.</param>
+/// <param name="Options">The command's own, besides --output.</param>
+/// <param name="RunAsync">Does it; an <see cref="OperatorException"/> becomes one line and exit code 1.</param>
+public sealed record ToolCommand(string Name, string Summary, JobOption[] Options, Func<ToolRun, Task> RunAsync);
+
+/// <summary>
+/// What the tool's Program.cs calls. The settings, the database, the signals and the sentences are those of a job; there is no lease,
+/// no row in the ledger and no summary: a command's answer is what it prints.
+/// </summary>
+public static class ToolProgram
+{
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] args, params ToolCommand[] commands)
+    {
+        var tool = Catalogue.Find(Assembly.GetEntryAssembly()!.GetName().Name!);
+        using var stop = new StopSignal();
+        var settings = Settings.Load();
+        var redaction = new Redaction(settings);
+        var line = new ToolCommandLine(tool, commands);
+        var parsed = line.Parse(args);
+        try
+        {
+            if (line.HelpOrVersion(parsed))
+            {
+                return 0;
+            }
+
+            var command = line.Check(parsed);
+            await using var run = new ToolRun(tool, ToolCommandLine.Read(parsed, command, settings), settings, redaction, stop);
+            await command.RunAsync(run);
+            return 0;
+        }
+        catch (OperationCanceledException) when (stop.Reason is not null)
+        {
+            return Failed(new OperatorException($"stopped by {stop.Detail ?? "its time limit"}"));
+        }
+        catch (Exception e)
+        {
+            if (!Failures.IsPlain(e))
+            {
+                await Console.Error.WriteLineAsync(redaction.Strike(e.ToString()));
+            }
+
+            return Failed(e);
+        }
+
+        int Failed(Exception e)
+        {
+            var sentence = redaction.Strike(Failures.Sentence(e));
+            Console.Error.WriteLine($"{tool.Name}: {sentence}");
+            if (JobProgram.AsksForJson(parsed, settings))
+            {
+                Console.Out.WriteLine(JsonText.Of(("job", tool.Name), ("command", line.Find(parsed)?.Name), ("status", "failed"), ("error", sentence)));
+            }
+
+            return 1;
+        }
+    }
+}
+
+/// <summary>The command line of the tool: a command's name, its options, help and version.</summary>
+internal sealed class ToolCommandLine
+{
+    private readonly JobDefinition _tool;
+    private readonly ToolCommand[] _commands;
+    private readonly RootCommand _root;
+
+    public ToolCommandLine(JobDefinition tool, ToolCommand[] commands)
+    {
+        (_tool, _commands) = (tool, commands);
+        // Which command it is, and what is none, is said here in our own words.
+        _root = new RootCommand(tool.Summary) { TreatUnmatchedTokensAsErrors = false };
+        _root.Directives.Clear();
+        _root.Options.Add(RunOptions.OutputOption.CommandLineOption);
+        foreach (var command in commands)
+        {
+            var sub = new Command(command.Name, command.Summary) { TreatUnmatchedTokensAsErrors = false };
+            foreach (var option in OptionsOf(command))
+            {
+                sub.Options.Add(option.CommandLineOption);
+            }
+
+            _root.Subcommands.Add(sub);
+        }
+    }
+
+    public ParseResult Parse(string[] args) => _root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+
+    /// <returns>Null when none was named.</returns>
+    public ToolCommand? Find(ParseResult parsed) => _commands.FirstOrDefault(c => c.Name == parsed.CommandResult.Command.Name);
+
+    /// <returns>True when one was asked for and printed.</returns>
+    public bool HelpOrVersion(ParseResult parsed)
+    {
+        if (parsed.Action is HelpAction)
+        {
+            Console.Out.WriteLine(Find(parsed) is { } command ? Help(command) : Help());
+            return true;
+        }
+
+        if (parsed.Action is not null && parsed.Errors.Count == 0 && parsed.Tokens.Any(t => t.Value == "--version"))
+        {
+            Console.Out.WriteLine(JobProgram.Version);
+            return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Refuses what the parser did not understand, with what was probably meant.</summary>
+    public ToolCommand Check(ParseResult parsed)
+    {
+        var command = Find(parsed);
+        var place = command is null ? _tool.Name : $"{_tool.Name} {command.Name}";
+        var stray = parsed.Tokens.Where(t => t.Type == TokenType.Directive).Select(t => t.Value).Concat(parsed.UnmatchedTokens).FirstOrDefault();
+        if (stray is not null)
+        {
+            var isOption = stray.StartsWith('-') || command is not null;
+            IEnumerable<string> known = isOption ? (command is null ? ["--output"] : OptionsOf(command).Select(o => o.Name)) : _commands.Select(c => c.Name);
+            var near = Suggestion.Nearest(stray.Split('=', ':')[0], isOption ? known.Append("--help").Append("--version") : known);
+            var kind = isOption ? $"an option of {place}" : $"a command of {place}";
+            throw new OperatorException(near is null || near == stray
+                ? $"'{stray}' is not {kind}; see {place} --help"
+                : $"'{stray}' is not {kind}; did you mean {near}?");
+        }
+
+        if (command is null)
+        {
+            throw new OperatorException($"say which command: {string.Join(", ", _commands.Select(c => c.Name))}; see {_tool.Name} --help");
+        }
+
+        return parsed.Errors is [var error, ..]
+            ? throw new OperatorException(error.Message.TrimEnd('.') + $"; see {place} --help")
+            : command;
+    }
+
+    public static JobOptions Read(ParseResult parsed, ToolCommand command, Settings settings) =>
+        new(OptionsOf(command).ToDictionary(o => o, o => o.Read(parsed, settings)));
+
+    private static IEnumerable<JobOption> OptionsOf(ToolCommand command) => command.Options.Append(RunOptions.OutputOption);
+
+    private string Help() => string.Join(
+        '\n',
+        [
+            _tool.Summary, "", "Usage:", $"  {_tool.Name} <command> [options]", "", "Commands:",
+            .. _commands.Select(c => $"  {c.Name,-26} {c.Summary}"),
+            "", $"  {_tool.Name} <command> --help lists a command's options.", "",
+            .. JobCommand.HelpOf([RunOptions.OutputOption]), "", .. Environment, .. ExitStatus,
+        ]);
+
+    private string Help(ToolCommand command) => string.Join(
+        '\n',
+        [
+            command.Summary, "", "Usage:", $"  {_tool.Name} {command.Name} [options]", "",
+            .. JobCommand.HelpOf(OptionsOf(command)), "", .. Environment, .. ExitStatus,
+        ]);
+
+    private static readonly string[] Environment =
+    [
+        "Environment:", $"  {"DATABASE_URL",-26} PostgreSQL: a libpq URI or an Npgsql connection string.",
+        "  An option beats its variable, the variable beats the default. .env.example lists all variables.", "",
+    ];
+
+    private static readonly string[] ExitStatus =
+        ["Exit status:", "  0  done", "  1  anything else; one line on stderr says what and how to mend it"];
+}

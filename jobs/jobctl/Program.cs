@@ -1,0 +1,4 @@
+using Jobs;
+using Jobs.Runs;
+
+return await ToolProgram.RunAsync(args, Dashboard.Command);
