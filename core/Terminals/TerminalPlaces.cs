@@ -6,10 +6,18 @@ namespace Jobs.Terminals;
 /// <summary>The places in the queue for the card terminals: first come, first served, whoever puts a payment there.</summary>
 internal static class TerminalPlaces
 {
-    /// <summary>A payment's place.</summary>
-    /// <param name="Position">As stored: rising in the order of the commits.</param>
-    /// <param name="Ahead">Live places before it.</param>
-    internal sealed record Place(long? PaymentId, long? QueueId, long Position, long Ahead);
+    /// <summary>A payment's place; foreseen only, it has no ids.</summary>
+    internal sealed class Place
+    {
+        public long? PaymentId { get; init; }
+        public long? QueueId { get; init; }
+
+        /// <summary>As stored: rising in the order of the commits.</summary>
+        public long Position { get; init; }
+
+        /// <summary>Live places before it.</summary>
+        public long Ahead { get; set; }
+    }
 
     /// <summary>A live place of a payment.</summary>
     internal sealed class Live
@@ -84,21 +92,12 @@ internal static class TerminalPlaces
         WHERE status IN ('waiting', 'processing', 'unknown')
         """;
 
-    private sealed class Row
-    {
-        public long? PaymentId { get; init; }
-        public long? QueueId { get; init; }
-        public long Position { get; init; }
-        public long Ahead { get; init; }
-    }
-
     /// <param name="success">What it is to pay for, foreseen.</param>
     public static async Task<Place> EnterAsync(Tx tx, Success success)
     {
         if (tx.ReadOnly)
         {
-            var next = await tx.SingleAsync<Row>(Foresee);
-            return new(null, null, next.Position, next.Ahead);
+            return await tx.SingleAsync<Place>(Foresee);
         }
 
         await using var answers = await tx.QueryMultipleAsync(
@@ -121,7 +120,8 @@ internal static class TerminalPlaces
                 success.Origin.Actor,
                 success.Origin.RunId,
             });
-        var row = await answers.ReadSingleAsync<Row>();
-        return new(row.PaymentId, row.QueueId, row.Position, await answers.ReadSingleAsync<long>());
+        var place = await answers.ReadSingleAsync<Place>();
+        place.Ahead = await answers.ReadSingleAsync<long>();
+        return place;
     }
 }

@@ -1,8 +1,8 @@
 using Jobs.Billing;
 using Jobs.Database;
+using Jobs.Terminals;
 using Jobs.Tests.Members;
 using Jobs.Tests.Rig;
-using Jobs.Terminals;
 using Npgsql;
 using static Jobs.Tests.Subscriptions.BillingScene;
 
