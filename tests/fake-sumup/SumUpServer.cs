@@ -144,10 +144,15 @@ internal sealed class SumUpServer(Merchants merchants)
         var response = http.Response;
         var bytes = Encoding.UTF8.GetBytes(answer.Body);
         response.StatusCode = answer.Status;
-        if (bytes.Length > 0)
-            response.ContentType = answer.ContentType;
-        if (answer.Status != 204)
-            response.ContentLength = bytes.Length;
+        if (bytes.Length == 0)
+        {
+            // A 204 refuses even a write of nothing.
+            await response.CompleteAsync();
+            return;
+        }
+
+        response.ContentType = answer.ContentType;
+        response.ContentLength = bytes.Length;
         if (!truncated)
         {
             await response.Body.WriteAsync(bytes);

@@ -28,10 +28,10 @@ public sealed class SumUpMerchant
     public IReadOnlyList<PairedReader> Readers { get; }
 
     /// <param name="serials">Of devices that are paired and online; without any, one SOLO-1.</param>
-    public static Task<SumUpMerchant> CreateAsync(params string[] serials) => CreateAsync("EUR", null, serials);
+    public static Task<SumUpMerchant> CreateAsync(params string[] serials) => CreateInAsync("EUR", null, serials);
 
     /// <param name="config">What differs from SumUp's own timing and ways, such as <c>new { card_wait_ms = 300 }</c>.</param>
-    public static async Task<SumUpMerchant> CreateAsync(string currency, object? config = null, params string[] serials)
+    public static async Task<SumUpMerchant> CreateInAsync(string currency, object? config = null, params string[] serials)
     {
         var process = await FakeSumUpProcess.SharedAsync();
         string[] devices = serials.Length > 0 ? serials : ["SOLO-1"];

@@ -42,7 +42,7 @@ public sealed class ContractTests
         await client.ListReadersAsync();
         await client.FindReaderAsync(paired.Id);
         await client.FindReaderStatusAsync(paired.Id);
-        await merchant.ScriptAsync("SOLO-2", new { tip = 100 });
+        await merchant.ScriptAsync("SOLO-2", new { tip = 100, after_ms = 100 });
         var checkout = await client.CreateReaderCheckoutAsync(paired.Id, Stub.Checkout);
         await client.FindReaderCheckoutAsync(paired.Id, checkout.CheckoutId!);
         await client.TerminateReaderCheckoutAsync(paired.Id);

@@ -254,7 +254,7 @@ public sealed class FakeSumUpTests
     [Fact]
     public async Task A_currency_without_decimals_goes_there_and_back()
     {
-        var merchant = await SumUpMerchant.CreateAsync("HUF");
+        var merchant = await SumUpMerchant.CreateInAsync("HUF");
         using var client = merchant.Client();
         await merchant.SetClockAsync(Noon);
         await client.CreateReaderCheckoutAsync(merchant.Readers[0].Id, Stub.Checkout with { Currency = "huf", AmountMinor = 125_000 });
@@ -278,7 +278,7 @@ public sealed class FakeSumUpTests
     [Fact]
     public async Task On_real_time_a_payment_takes_as_long_as_its_script_says()
     {
-        var merchant = await SumUpMerchant.CreateAsync("EUR", new { script = new { start_after_ms = 0, after_ms = 50 } });
+        var merchant = await SumUpMerchant.CreateInAsync("EUR", new { script = new { start_after_ms = 0, after_ms = 50 } });
         using var client = merchant.Client();
         await client.CreateReaderCheckoutAsync(merchant.Readers[0].Id, Stub.Checkout);
         for (var end = DateTime.UtcNow.AddSeconds(10); await client.FindTransactionAsync(TransactionKey.Foreign("f-1")) is null;)
