@@ -19,7 +19,7 @@ internal sealed class CounterScene : IAsyncDisposable
     public static async Task<CounterScene> OpenAsync(PostgresFixture fixture, params string[] serials)
     {
         var world = await fixture.DeskAsync();
-        var merchant = await SumUpMerchant.CreateAsync(
+        var merchant = await SumUpMerchant.CreateInAsync(
             "EUR", new { card_wait_ms = 400, start_window_ms = 1500, valid_ms = 2500, terminate_ms = 50, script = new { start_after_ms = 20, after_ms = 80 } }, serials);
         merchant.OpenTo(world);
         world.Environment["JOBS_TERMINAL_POLL_EVERY"] = "100ms";
