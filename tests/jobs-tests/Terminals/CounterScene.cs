@@ -43,7 +43,12 @@ internal sealed class CounterScene : IAsyncDisposable
         var queued = await new PaymentService(new Db(source), TerminalScene.Paris).QueueAsync(
             new ManualPayment
             {
-                UserId = user, AmountMinor = amountMinor, Currency = "eur", Method = "card_terminal", Purpose = "other", RecordedBy = MemberScene.Desk,
+                UserId = user,
+                AmountMinor = amountMinor,
+                Currency = "eur",
+                Method = "card_terminal",
+                Purpose = "other",
+                RecordedBy = MemberScene.Desk,
                 Reference = $"{reference} {Guid.NewGuid():N}",
             },
             new Origin("counter", null, DateTime.UtcNow));
