@@ -1,5 +1,4 @@
 using Jobs.Database;
-using Jobs.Runs;
 using Jobs.SumUp;
 
 namespace Jobs.Terminals;
@@ -31,18 +30,21 @@ public sealed record AttemptResult(AttemptFinding Finding, Transaction? Transact
 /// that a reader, a customer and a tip screen can take is over, no lookup finds anything, the checkout is not open, the reader is
 /// online and idle, and the sales since then hold no payment of that amount which nobody claims.
 /// </summary>
-public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
+public sealed class AttemptResults(SumUpClient sumUp, Db db)
 {
     /// <summary>Between our asking a reader to stop, and concluding anything from that it did.</summary>
     private static readonly TimeSpan AfterTerminate = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan Clocks = TimeSpan.FromMinutes(30);
 
     /// <param name="attempt">Sent, without a result.</param>
     /// <param name="age">Since it was sent.</param>
     /// <param name="terminatedAge">Since the reader was told to stop, if it was.</param>
     /// <param name="notPaidAfter">How long everything together can take.</param>
-    public async Task<AttemptResult> FindAsync(TerminalAttempt attempt, TimeSpan age, TimeSpan? terminatedAge, TimeSpan notPaidAfter)
+    public async Task<AttemptResult> FindAsync(
+        TerminalAttempt attempt, TimeSpan age, TimeSpan? terminatedAge, TimeSpan notPaidAfter, CancellationToken cancellation)
     {
-        var asked = new Asked();
+        var asked = new Asked(cancellation);
         var transaction = await LookUpAsync(attempt, asked);
         if (transaction is { IsPaid: true })
         {
@@ -50,7 +52,7 @@ public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
         }
 
         var checkout = attempt is { CheckoutId: { } checkoutId, ProviderReaderId: { } reader }
-            ? await asked.OfAsync(() => sumUp.FindReaderCheckoutAsync(reader, checkoutId, run.Aborting))
+            ? await asked.OfAsync(() => sumUp.FindReaderCheckoutAsync(reader, checkoutId, asked.Cancellation))
             : null;
         var successful = checkout?.Status == "successful";
         if (transaction is { IsNotPaid: true } && !successful && asked.All)
@@ -75,13 +77,13 @@ public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
     /// <summary>Under our reference, and under the provider's own id when it is known; null: neither is there.</summary>
     private async Task<Transaction?> LookUpAsync(TerminalAttempt attempt, Asked asked)
     {
-        var byReference = await asked.OfAsync(() => sumUp.FindTransactionAsync(TransactionKey.Foreign(attempt.ClientReference), run.Aborting));
+        var byReference = await asked.OfAsync(() => sumUp.FindTransactionAsync(TransactionKey.Foreign(attempt.ClientReference), asked.Cancellation));
         if (byReference is { IsPaid: true } || attempt.ClientTransactionId is not { } client)
         {
             return byReference;
         }
 
-        var byClient = await asked.OfAsync(() => sumUp.FindTransactionAsync(TransactionKey.Client(client), run.Aborting));
+        var byClient = await asked.OfAsync(() => sumUp.FindTransactionAsync(TransactionKey.Client(client), asked.Cancellation));
         if (byClient?.ForeignTransactionId is { } other && other != attempt.ClientReference)
         {
             byClient = null;
@@ -103,7 +105,7 @@ public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
             return new(AttemptFinding.Unclear, null, "reader_unknown", asked.All);
         }
 
-        var status = await asked.OfAsync(() => sumUp.FindReaderStatusAsync(reader, run.Aborting));
+        var status = await asked.OfAsync(() => sumUp.FindReaderStatusAsync(reader, asked.Cancellation));
         if (!asked.All)
         {
             return new(AttemptFinding.Unclear, null, "provider_silent", false);
@@ -125,28 +127,28 @@ public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
             WHERE a.id <> @Id AND (a.provider_transaction_id = @TransactionId OR a.client_transaction_id = @ClientTransactionId))
         """;
 
-    /// <summary>The sales since it was sent: a payment of that amount which is no other attempt's is looked at itself.</summary>
+    /// <summary>The sales since it was sent, and before, as far as two clocks may differ: a payment of that amount which is no other attempt's is looked at itself.</summary>
     private async Task<AttemptResult> FindInSalesAsync(TerminalAttempt attempt, DateTime sentAt, Asked asked)
     {
         var options = new TransactionHistoryOptions
         {
-            ChangesSince = new DateTimeOffset(sentAt.AddMinutes(-2)),
+            ChangesSince = new DateTimeOffset(sentAt - Clocks),
             Types = ["PAYMENT"],
             Statuses = ["SUCCESSFUL", "REFUNDED"],
         };
         try
         {
-            await foreach (var sale in sumUp.ListTransactionsAsync(options, run.Aborting))
+            await foreach (var sale in sumUp.ListTransactionsAsync(options, asked.Cancellation))
             {
                 var claimed = await db.TransactionAsync(
                     tx => tx.SingleAsync<bool>(Claimed, new { attempt.Id, TransactionId = sale.TransactionId ?? sale.Id, sale.ClientTransactionId }),
-                    run.Aborting);
+                    asked.Cancellation);
                 if (claimed)
                 {
                     continue;
                 }
 
-                var found = await sumUp.FindTransactionAsync(TransactionKey.Id(sale.TransactionId ?? sale.Id), run.Aborting);
+                var found = await sumUp.FindTransactionAsync(TransactionKey.Id(sale.TransactionId ?? sale.Id), asked.Cancellation);
                 if (found is { IsPaid: true }
                     && (found.ForeignTransactionId == attempt.ClientReference
                         || (attempt.ClientTransactionId is { } client && found.ClientTransactionId == client)))
@@ -169,9 +171,11 @@ public sealed class AttemptResults(SumUpClient sumUp, Db db, JobRun run)
     }
 
     /// <summary>Asks, and remembers whether all were answered: no answer is no information.</summary>
-    private sealed class Asked
+    private sealed class Asked(CancellationToken cancellation)
     {
         public bool All { get; private set; } = true;
+
+        public CancellationToken Cancellation { get; } = cancellation;
 
         public async Task<T?> OfAsync<T>(Func<Task<T?>> question)
             where T : class

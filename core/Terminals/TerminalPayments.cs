@@ -170,7 +170,7 @@ public sealed class TerminalPayments(
         while (true)
         {
             var age = sentAge + since.Elapsed;
-            var result = await results.FindAsync(attempt, age, terminatedAge + since.Elapsed, options.Get(NotPaidAfter)!.Value);
+            var result = await results.FindAsync(attempt, age, terminatedAge + since.Elapsed, options.Get(NotPaidAfter)!.Value, run.Aborting);
             await (result.Answered ? WorkedAsync() : FailedAsync(null));
             switch (result.Finding)
             {

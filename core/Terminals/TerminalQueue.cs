@@ -116,7 +116,7 @@ public sealed class TerminalQueue(Db db, JobRun run)
     public Task<List<WaitingPayment>> WaitingAsync(int limit) =>
         db.TransactionAsync(tx => tx.QueryAsync<WaitingPayment>(Head, new { run.Options.Only, limit }), run.Aborting);
 
-    // The lease goes first: without it, none of the rest happens.
+    // The lease goes first: without it, none of the rest happens. A fallback that began a moment ago counts.
     private const string Claim =
         """
         WITH lease AS (
@@ -124,6 +124,10 @@ public sealed class TerminalQueue(Db db, JobRun run)
             SELECT 'payment:user:' || @UserId, @Holder, clock_timestamp() + @LeaseLength
             FROM payment_queue AS q
             WHERE q.id = @QueueId AND q.status = 'waiting'
+              AND NOT EXISTS (
+                SELECT FROM settings
+                WHERE key = 'payment_fallback_mode' AND value ->> 'active' = 'true'
+                  AND coalesce((value ->> 'until')::timestamptz > clock_timestamp(), true))
             ON CONFLICT (name) DO UPDATE
             SET holder = excluded.holder, expires_at = excluded.expires_at
             WHERE held.expires_at < clock_timestamp()

@@ -321,7 +321,7 @@ public sealed class ProcessPaymentQueue(
     {
         foreach (var attempt in await queue.OpenAsync())
         {
-            var result = await results.FindAsync(attempt, attempt.Age!.Value, attempt.TerminatedAge, options.Get(TerminalPayments.NotPaidAfter)!.Value);
+            var result = await results.FindAsync(attempt, attempt.Age!.Value, attempt.TerminatedAge, options.Get(TerminalPayments.NotPaidAfter)!.Value, run.Aborting);
             Count(attempt, result.Finding switch
             {
                 AttemptFinding.Paid => TerminalOutcome.Approved,
