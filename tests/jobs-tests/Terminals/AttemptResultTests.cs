@@ -68,7 +68,7 @@ public sealed class AttemptResultTests(PostgresFixture fixture)
     public async Task Told_to_stop_ten_seconds_ago_and_over_it_need_not_be_waited_for(int secondsAgo, string checkout, AttemptFinding expected)
     {
         var answers = Proof();
-        answers["checkout"] = (200, $$"""{"data":{"checkout_id":"k-1","status":"{{checkout}}"}}""");
+        answers["checkout"] = (200, $$$"""{"data":{"checkout_id":"k-1","status":"{{{checkout}}}"}}""");
 
         Assert.Equal(expected, (await FindAsync(answers, TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(secondsAgo))).Finding);
     }
