@@ -6,8 +6,9 @@ cd "$(dirname "$0")/.."
 log=artifacts/test-output.txt
 program=artifacts/bin/jobs-tests/release/jobs-tests
 
+# Many tests wait for time-outs: more of them at once than there are CPUs.
 # On the screen: what failed or was skipped, and every 50 tests how far it is. The log has every test.
-status=$( { { "$program" -noColor -reporter verbose "$@" 2>&1; echo $? >&3; } | tee "$log" | awk '
+status=$( { { "$program" -noColor -reporter verbose -maxThreads 1.5x "$@" 2>&1; echo $? >&3; } | tee "$log" | awk '
     /\[FINISHED\]/ { if (++done % 50 == 0) { print done " tests done"; fflush() } next }
     /\[STARTING\]|\[PASS\]/ { next }
     { print; fflush() }' >&2; } 3>&1 )

@@ -165,6 +165,8 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         await Task.WhenAny(proxy.Reached, end);
         var reached = proxy.Reached.IsCompleted;
         process.Kill();
+        if (proxy.GaveUp)
+            await Console.Error.WriteLineAsync($"{scenario.Name}, {point}: no answer at the stop; {proxy}");
         try
         {
             var result = await end;

@@ -160,6 +160,9 @@ public sealed class PostgresProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>The stop was reached and the server said nothing more for so long that it was taken for done.</summary>
+    public bool GaveUp { get; private set; }
+
     /// <summary>Where it is, for a test that waited in vain.</summary>
     public override string ToString()
     {
@@ -227,7 +230,10 @@ public sealed class PostgresProxy : IAsyncDisposable
     private async Task StoppedAtLastAsync(TaskCompletionSource reached)
     {
         if (await Task.WhenAny(reached.Task, Task.Delay(TimeSpan.FromSeconds(40), _ending.Token)) != reached.Task)
+        {
+            GaveUp = true;
             reached.TrySetResult();
+        }
     }
 
     internal void Forget(int connection) => _connections.TryRemove(connection, out _);
