@@ -27,6 +27,7 @@ format: ## Format the sources as CI expects them
 
 demo: publish ## One bad morning of a small business: every job at work, a kill, lost answers
 	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
+	@dotnet build tests/fake-sumup -c Release -v quiet -clp:NoSummary
 	@dotnet build tests/demo -c Release -v quiet -clp:NoSummary
 	@artifacts/bin/demo/release/demo
 

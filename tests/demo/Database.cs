@@ -43,6 +43,7 @@ internal sealed class Database(NpgsqlDataSource source) : IAsyncDisposable
     [
         "users", "plans", "subscriptions", "memberships", "orders", "products", "stock_reservations", "payments", "payment_refunds", "receipts",
         "receipt_counters", "notifications", "sessions", "daily_stats", "audit_log_archive", "blocked_payment_methods", "unmatched_payments", "audit_logs",
+        "payment_queue", "terminal_attempts", "settings",
     ];
 
     /// <summary>

@@ -22,6 +22,7 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
         await ExpireSubscriptionsAsync();
         await desk.RemindersAsync();
         await desk.CashAsync();
+        await new Counter(stage, checks).GoAsync();
         await desk.MailAsync();
         await CleanupStaleAsync();
         await CleanupAsync();

@@ -48,6 +48,7 @@ async Task<int> RunAsync()
     await new Association(business).IntoDatabaseAsync(stage.Database);
     Tell("PostgreSQL", $"{stage.Server.Description}, thrown away at the end; the schema is made by the job migrate");
     Tell("Stripe", "an imitation on this machine, with its rate limit, its idempotency keys and its ways to fail");
+    Tell("SumUp", "another one, with the two card readers of a counter");
     Tell("the jobs", "the published programs, under a login that may only read and write rows");
     Tell("the business", $"{Number(Business.Subscriptions)} subscriptions on {Business.Plans.Count} plans in EUR, USD and JPY, {Number(history.Payments.Count)} payments so far");
 
@@ -65,6 +66,7 @@ async Task<int> RunAsync()
     Plain("");
     Plain($"  {Paint(await page.WriteAsync(checks), "4")}");
     Plain($"  {Paint(await stage.Mails.LeaveAsync(stage.Database), "4")}  a mail of each kind and language, and receipts");
+    Plain($"  {Paint(Counter.Page, "4")}  the counter while two customers pay, by jobctl dashboard");
     Plain(string.Create(CultureInfo.InvariantCulture, $"  {clock.Elapsed.TotalSeconds:0} s in all"));
     foreach (var failure in checks.Failures)
         await Console.Error.WriteLineAsync($"demo: {failure}");

@@ -3,7 +3,7 @@ using static Jobs.Demo.Story;
 
 namespace Jobs.Demo;
 
-/// <summary>Stripe's ledger, all of it, against what the database says.</summary>
+/// <summary>The ledgers of Stripe and SumUp, all of them, against what the database says.</summary>
 internal sealed class Reconciliation(Stage stage, Checks checks)
 {
     public async Task ShowAsync()
@@ -26,6 +26,7 @@ internal sealed class Reconciliation(Stage stage, Checks checks)
         var twice = ledger.Json.GetProperty("by_metadata").EnumerateObject().Count(g => g.Value.GetProperty("count").GetInt32() > 1);
         checks.Show(twice == 0, "charged twice", $"{twice} customers, of {Number(ledger.Count)} charges in Stripe's ledger");
 
+        await CounterAsync();
         var gaps = await stage.Database.ScalarAsync<long>(
             """
             SELECT count(*) FROM (
@@ -52,6 +53,26 @@ internal sealed class Reconciliation(Stage stage, Checks checks)
 
         var refused = (await stage.Stripe.RequestsAsync()).Recent.Count(r => r.Status == 429);
         checks.Show(refused == 0, "rate limit", $"{refused} of the requests were refused for being too many");
+    }
+
+    private async Task CounterAsync()
+    {
+        var ledger = await stage.SumUp.LedgerAsync();
+        var booked = await stage.Database.NumbersAsync(
+            "SELECT provider_payment_id, amount_minor FROM payments WHERE provider = 'sumup' AND status IN ('succeeded', 'refunded', 'disputed')");
+        var same = ledger.Payments.Select(p => (p.TransactionId, p.Value)).ToHashSet().SetEquals(booked.Select(b => (b.Key, b.Value)));
+        checks.Show(
+            same && ledger.ByForeignId.Values.All(times => times == 1), "every card at the counter",
+            $"SumUp took {Money(ledger.Total, "eur")} from {ledger.Count} cards, each once = {Money(booked.Values.Sum(), "eur")} booked");
+
+        var held = await stage.Database.ScalarAsync<long>(
+            """
+            SELECT (SELECT count(*) FROM payment_queue WHERE status IN ('waiting', 'processing', 'unknown'))
+                 + (SELECT count(*) FROM terminal_attempts WHERE settled_at IS NULL)
+                 + (SELECT count(*) FROM payment_terminals WHERE status <> 'available')
+                 + (SELECT count(*) FROM leases WHERE name LIKE 'payment:%')
+            """);
+        checks.Show(held == 0, "the counter is free", $"{held} readers, customers and places in the queue are held");
     }
 
     public static string Money(long minor, string currency) => currency switch

@@ -6,13 +6,13 @@ internal sealed class SecondTime(Stage stage, Checks checks)
     private static readonly string[] Jobs =
     [
         "daily-stats", "subscription-sync", "expire-stale-orders", "expire-payments", "autopayment", "match-pending-payments", "match-successful-payments",
-        "expire-subscriptions", "renewal-reminder", "send-notifications", "cleanup-stale-payment-intents", "cleanup",
+        "expire-subscriptions", "renewal-reminder", "process-payment-queue", "send-notifications", "cleanup-stale-payment-intents", "cleanup",
     ];
 
     public async Task GoAsync()
     {
         var before = await stage.Database.FingerprintsAsync();
-        var (charges, mails) = ((await stage.Stripe.LedgerAsync()).Count, stage.Mails.Count);
+        var (charges, cards, mails) = ((await stage.Stripe.LedgerAsync()).Count, (await stage.SumUp.LedgerAsync()).Count, stage.Mails.Count);
         var milliseconds = 0L;
         foreach (var job in Jobs)
         {
@@ -29,7 +29,8 @@ internal sealed class SecondTime(Stage stage, Checks checks)
             changed.Count == 0
                 ? $"{Jobs.Length} jobs in {milliseconds} ms; {before.Count} tables, every column of every row as before"
                 : $"changed: {string.Join(", ", changed)}");
-        checks.Show(added == 0, "same money", $"{added} new charges at Stripe");
+        var paid = (await stage.SumUp.LedgerAsync()).Count - cards;
+        checks.Show(added == 0 && paid == 0, "same money", $"{added} new charges at Stripe, {paid} at SumUp");
         checks.Show(stage.Mails.Count == mails, "same mail", $"{stage.Mails.Count - mails} new mails at the mail server");
     }
 }

@@ -11,7 +11,7 @@ internal sealed record Run(string Job, int ExitCode, string Status, long Duratio
     public long this[string counter] => Counters.GetValueOrDefault(counter);
 }
 
-/// <summary>A throw-away PostgreSQL, the fake provider, and the published jobs between them.</summary>
+/// <summary>A throw-away PostgreSQL, the fake providers, and the published jobs between them.</summary>
 internal sealed class Stage : IAsyncDisposable
 {
     private const string Login = "jobs_demo_login";
@@ -20,9 +20,9 @@ internal sealed class Stage : IAsyncDisposable
     private readonly string _name;
     private int _struck;
 
-    private Stage(ThrowawayPostgres server, string name, FakeStripeProcess stripe, string password)
+    private Stage(ThrowawayPostgres server, string name, FakeStripeProcess stripe, SumUpMerchant sumUp, string password)
     {
-        (Server, _name, Stripe) = (server, name, stripe);
+        (Server, _name, Stripe, SumUp) = (server, name, stripe, sumUp);
         Database = new Database(NpgsqlDataSource.Create(server.ConnectionFor(name)));
         _environment = new(StringComparer.Ordinal)
         {
@@ -38,11 +38,16 @@ internal sealed class Stage : IAsyncDisposable
             ["BUSINESS_NAME"] = "The Club",
             ["BUSINESS_ADDRESS"] = "12 rue des Lilas|75020 Paris",
             ["JOBS_TRIGGER"] = "demo",
+            // The customers of the demo are quick with their cards.
+            ["JOBS_TERMINAL_POLL_EVERY"] = "100ms",
+            ["JOBS_TERMINAL_NOT_PAID_AFTER"] = "2s",
         };
+        sumUp.OpenTo(_environment);
     }
 
     public ThrowawayPostgres Server { get; }
     public FakeStripeProcess Stripe { get; }
+    public SumUpMerchant SumUp { get; }
     public Database Database { get; }
     public Mails Mails { get; } = new();
 
@@ -61,7 +66,7 @@ internal sealed class Stage : IAsyncDisposable
             // The limiter is on, above what the jobs are allowed: one answer of 429 would be a fault of theirs.
             stripe = await FakeStripeProcess.StartAsync("--rate", "100", "--latency", "60");
             var name = await server.CreateDatabaseAsync(cancellationToken: cancel);
-            var stage = new Stage(server, name, stripe, Guid.NewGuid().ToString("N"));
+            var stage = new Stage(server, name, stripe, await SumUpMerchant.CreateAsync(Counter.Readers), Guid.NewGuid().ToString("N"));
             await stage.MigrateAsync(cancel);
             return stage;
         }
@@ -85,6 +90,13 @@ internal sealed class Stage : IAsyncDisposable
     }
 
     public JobProcess Start(string job, params string[] args) => JobProcess.Start(job, _environment, ["--output", "json", .. args]);
+
+    /// <summary>jobctl, by hand: it has no result to keep.</summary>
+    public async Task<JobResult> LookAsync(params string[] args)
+    {
+        using var process = JobProcess.Start("jobctl", _environment, args);
+        return await process.EndAsync();
+    }
 
     public async Task<Run> RunAsync(string job, params string[] args)
     {

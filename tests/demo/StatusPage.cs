@@ -61,7 +61,7 @@ internal sealed class StatusPage(Stage stage)
                 $"<tr><td>{Text(run.Job)}</td><td class=\"{(run.ExitCode == 0 ? "good" : "bad")}\">{Text(run.Status)}</td><td class=\"n\">{run.DurationMs:N0} ms</td><td>{Text(did.Length > 0 ? did : "nothing to do")}{(run.Error is null ? "" : "<br><span class=\"bad\">" + Text(run.Error) + "</span>")}</td></tr>");
         }
 
-        html.Append("</table><p>The run that was killed left no result of its own; the run after it closed its row in the ledger.</p></body></html>\n");
+        html.Append("</table><p>The runs that were killed left no result of their own; the runs after them closed their rows in the ledger.</p></body></html>\n");
         var path = Stage.RepositoryFile("artifacts/demo/report.html");
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         await File.WriteAllTextAsync(path, html.ToString());

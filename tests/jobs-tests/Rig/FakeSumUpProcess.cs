@@ -43,8 +43,16 @@ public sealed class FakeSumUpProcess
     private static string Program()
     {
         var own = new DirectoryInfo(AppContext.BaseDirectory).Name;
-        return new[] { own, "debug", "release" }
-            .Select(configuration => PostgresFixture.RepositoryFile($"artifacts/bin/fake-sumup/{configuration}/fake-sumup"))
-            .FirstOrDefault(File.Exists) ?? throw new FileNotFoundException("no fake-sumup program: build tests/fake-sumup");
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            foreach (var configuration in new[] { own, "debug", "release" })
+            {
+                var program = Path.Combine(folder.FullName, "artifacts", "bin", "fake-sumup", configuration, "fake-sumup");
+                if (File.Exists(program))
+                    return program;
+            }
+        }
+
+        throw new FileNotFoundException("no fake-sumup program: build tests/fake-sumup");
     }
 }

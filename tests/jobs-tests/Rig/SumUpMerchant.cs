@@ -42,14 +42,14 @@ public sealed class SumUpMerchant
         return merchant;
     }
 
-    /// <summary>Gives a world the way here, the keys included.</summary>
-    public void OpenTo(JobWorld world)
+    /// <summary>Gives jobs the way here, the keys included.</summary>
+    public void OpenTo(Dictionary<string, string?> environment)
     {
-        world.Environment["SUMUP_API_KEY"] = Key;
-        world.Environment["SUMUP_MERCHANT_CODE"] = Code;
-        world.Environment["SUMUP_AFFILIATE_KEY"] = "sup_afk_fake";
-        world.Environment["SUMUP_APP_ID"] = "org.example.desk";
-        world.Environment["SUMUP_API_BASE"] = Base.ToString();
+        environment["SUMUP_API_KEY"] = Key;
+        environment["SUMUP_MERCHANT_CODE"] = Code;
+        environment["SUMUP_AFFILIATE_KEY"] = "sup_afk_fake";
+        environment["SUMUP_APP_ID"] = "org.example.desk";
+        environment["SUMUP_API_BASE"] = Base.ToString();
     }
 
     public SumUpClient Client(TimeSpan? timeout = null) => new(

@@ -21,7 +21,7 @@ internal sealed class CounterScene : IAsyncDisposable
         var world = await fixture.DeskAsync();
         var merchant = await SumUpMerchant.CreateInAsync(
             "EUR", new { card_wait_ms = 400, start_window_ms = 1500, valid_ms = 2500, terminate_ms = 50, script = new { start_after_ms = 20, after_ms = 80 } }, serials);
-        merchant.OpenTo(world);
+        merchant.OpenTo(world.Environment);
         world.Environment["JOBS_TERMINAL_POLL_EVERY"] = "100ms";
         world.Environment["JOBS_TERMINAL_NOT_PAID_AFTER"] = "1s";
         foreach (var reader in merchant.Readers)
