@@ -129,7 +129,13 @@ public sealed class AttemptResultTests(PostgresFixture fixture)
             new Answers(answers));
         var attempt = new TerminalAttempt
         {
-            Id = 1, ClientReference = "f-1", ClientTransactionId = "c-1", CheckoutId = "k-1", ProviderReaderId = "rdr_1", AmountMinor = 1000, Currency = "eur",
+            Id = 1,
+            ClientReference = "f-1",
+            ClientTransactionId = "c-1",
+            CheckoutId = "k-1",
+            ProviderReaderId = "rdr_1",
+            AmountMinor = 1000,
+            Currency = "eur",
             SentAt = Sent,
         };
         return await new AttemptResults(client, scene.Db).FindAsync(attempt, age ?? Patience, terminatedAge, Patience, TestContext.Current.CancellationToken);
