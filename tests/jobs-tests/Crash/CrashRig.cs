@@ -154,6 +154,12 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         Assert.True(failures.IsEmpty, $"{failures.Count} of {done + failures.Count} points failed\n{string.Join("\n\n", failures.Take(5))}");
     }
 
+    // Longer than anything but a lost answer of Stripe's is waited for.
+    private static readonly TimeSpan StandsStill = TimeSpan.FromSeconds(100);
+
+    private static async Task<string> LastRequestsAsync(JobWorld world) =>
+        string.Join("; ", (await world.Stripe.RequestsAsync()).Recent.TakeLast(8).Select(r => $"{r.At:HH:mm:ss.fff} {r.Method} {r.Path} {r.Status}"));
+
     /// <summary>Stops the job's world at a round trip and kills it there.</summary>
     /// <returns>False when the run ended before it got there.</returns>
     public async Task<bool> KillAtRoundTripAsync(JobWorld world, Point point)
@@ -162,14 +168,19 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         proxy.StopAt(point.Step, point.Time, point.Phase);
         using var process = StartThrough(proxy, world);
         var end = process.EndAsync();
-        await Task.WhenAny(proxy.Reached, end);
-        var reached = proxy.Reached.IsCompleted;
+        // One that stands still is killed where it stands, which is a place like any other, and says where that was.
+        var still = await Task.WhenAny(proxy.Reached, end, Task.Delay(StandsStill)) is var first && first != proxy.Reached && first != end;
+        var reached = still || proxy.Reached.IsCompleted;
+        if (still)
+            await Console.Error.WriteLineAsync($"{scenario.Name}, {point}: stood still for {StandsStill.TotalSeconds:0} s; {proxy}; Stripe's last requests: {await LastRequestsAsync(world)}");
         process.Kill();
         if (proxy.GaveUp)
             await Console.Error.WriteLineAsync($"{scenario.Name}, {point}: no answer at the stop; {proxy}");
         try
         {
             var result = await end;
+            if (still)
+                await Console.Error.WriteLineAsync(result.Stderr);
             Assert.True(reached || result.ExitCode == 0, $"ended before it got there: {result}");
             return reached;
         }
@@ -247,6 +258,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
     {
         var environment = new Dictionary<string, string?>(world.Environment, StringComparer.Ordinal);
         environment["DATABASE_URL"] = Through(proxy, world.Server, environment["DATABASE_URL"]!);
+        environment["LOG_LEVEL"] = "debug";
         return JobProcess.Start(scenario.Job, environment, ["--output", "json", .. scenario.Args]);
     }
 
