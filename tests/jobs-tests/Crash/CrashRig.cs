@@ -154,7 +154,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         Assert.True(failures.IsEmpty, $"{failures.Count} of {done + failures.Count} points failed\n{string.Join("\n\n", failures.Take(5))}");
     }
 
-    // Longer than anything but a lost answer of Stripe's is waited for.
+    // Longer than a lost answer of Stripe's is waited for: then the test fails, and says what the run was at.
     private static readonly TimeSpan StandsStill = TimeSpan.FromSeconds(100);
 
     private static async Task<string> LastRequestsAsync(JobWorld world) =>
@@ -168,23 +168,21 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         proxy.StopAt(point.Step, point.Time, point.Phase);
         using var process = StartThrough(proxy, world);
         var end = process.EndAsync();
-        // One that stands still is killed where it stands, which is a place like any other, and says where that was.
-        var still = await Task.WhenAny(proxy.Reached, end, Task.Delay(StandsStill)) is var first && first != proxy.Reached && first != end;
-        var reached = still || proxy.Reached.IsCompleted;
-        if (still)
-            await Console.Error.WriteLineAsync($"{scenario.Name}, {point}: stood still for {StandsStill.TotalSeconds:0} s; {proxy}; Stripe's last requests: {await LastRequestsAsync(world)}");
+        var first = await Task.WhenAny(proxy.Reached, end, Task.Delay(StandsStill));
+        var still = first != proxy.Reached && first != end ? $"stood still for {StandsStill.TotalSeconds:0} s; {proxy}; Stripe's last requests: {await LastRequestsAsync(world)}" : null;
+        var reached = proxy.Reached.IsCompleted;
         process.Kill();
         if (proxy.GaveUp)
             await Console.Error.WriteLineAsync($"{scenario.Name}, {point}: no answer at the stop; {proxy}");
         try
         {
             var result = await end;
-            if (still)
-                await Console.Error.WriteLineAsync(result.Stderr);
+            if (still is not null)
+                throw new TimeoutException($"{still}\n{result.Stderr}");
             Assert.True(reached || result.ExitCode == 0, $"ended before it got there: {result}");
             return reached;
         }
-        catch (TimeoutException e)
+        catch (TimeoutException e) when (still is null)
         {
             throw new TimeoutException($"{e.Message}\n{proxy}", e);
         }
