@@ -21,6 +21,11 @@ if [ -z "${total:-}" ]; then
     exit 1
 fi
 failed=$((failed + errors))
+# The end of the output is what is read first: what failed, once more.
+if [ "$failed" -gt 0 ]; then
+    echo
+    awk '/\[(FAIL|ERROR)\]/ { on = 14 } on-- > 0 { print substr($0, 1, 1500) }' "$log"
+fi
 passed=$((total - failed - ${skipped:-0} - ${notrun:-0}))
 echo "$passed passed, $failed failed, ${skipped:-0} skipped"
 [ "$failed" -eq 0 ] && [ "$status" -eq 0 ] && [ "$passed" -gt 0 ]
