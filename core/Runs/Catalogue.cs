@@ -20,7 +20,17 @@ public enum JobKind
 /// <param name="Needs">Variables without which it cannot run, DATABASE_URL aside.</param>
 /// <param name="MovesMoney">Charges or issues receipts: in production its "now" is the real one.</param>
 public sealed record JobDefinition(
-    string Name, string Summary, string? Schedule, TimeSpan Timeout, JobKind Kind, string[] Needs, bool MovesMoney);
+    string Name, string Summary, string? Schedule, TimeSpan Timeout, JobKind Kind, string[] Needs, bool MovesMoney)
+{
+    /// <summary>What a container of it may use, MiB: measured to hold with 100,000 items due.</summary>
+    public int MemoryMiB { get; init; } = 128;
+
+    /// <summary>After this long whatever started it may kill it: its own time-out, the 10 s in which it then ends, and its start.</summary>
+    public TimeSpan Deadline => Timeout + TimeSpan.FromMinutes(1);
+
+    /// <summary>The longest time between two runs; null: not scheduled.</summary>
+    public TimeSpan? ExpectedInterval => Schedule is null ? null : new CronSchedule(Schedule).LongestPause;
+}
 
 /// <summary>Every job, once. Schedules are in the business zone (JOBS_TIME_ZONE).</summary>
 public static class Catalogue

@@ -11,7 +11,14 @@ namespace Jobs.Runs;
 /// <param name="Summary">One sentence.</param>
 /// <param name="Options">The command's own, besides --output.</param>
 /// <param name="RunAsync">Does it; an <see cref="OperatorException"/> becomes one line and exit code 1.</param>
-public sealed record ToolCommand(string Name, string Summary, JobOption[] Options, Func<ToolRun, Task> RunAsync);
+/// <param name="Argument">What may follow the command's name, if anything may.</param>
+public sealed record ToolCommand(string Name, string Summary, JobOption[] Options, Func<ToolRun, Task> RunAsync, ToolArgument? Argument = null);
+
+/// <summary>One word after a command's name; without it the command is about all there are.</summary>
+/// <param name="Name">As the help shows it.</param>
+/// <param name="Summary">One sentence.</param>
+/// <param name="Values">All that it may be.</param>
+public sealed record ToolArgument(string Name, string Summary, IReadOnlyCollection<string> Values);
 
 /// <summary>
 /// What the tool's Program.cs calls. The settings, the database, the signals and the sentences are those of a job; there is no lease,
@@ -36,7 +43,7 @@ public static class ToolProgram
             }
 
             var command = line.Check(parsed);
-            await using var run = new ToolRun(tool, ToolCommandLine.Read(parsed, command, settings), settings, redaction, stop);
+            await using var run = new ToolRun(tool, ToolCommandLine.Read(parsed, command, settings), ToolCommandLine.Argument(parsed, command), settings, redaction, stop);
             await command.RunAsync(run);
             return 0;
         }
@@ -88,6 +95,11 @@ internal sealed class ToolCommandLine
             foreach (var option in OptionsOf(command))
             {
                 sub.Options.Add(option.CommandLineOption);
+            }
+
+            if (command.Argument is { } argument)
+            {
+                sub.Arguments.Add(new Argument<string?>(argument.Name) { Arity = ArgumentArity.ZeroOrOne });
             }
 
             _root.Subcommands.Add(sub);
@@ -147,6 +159,25 @@ internal sealed class ToolCommandLine
     public static JobOptions Read(ParseResult parsed, ToolCommand command, Settings settings) =>
         new(OptionsOf(command).ToDictionary(o => o, o => o.Read(parsed, settings)));
 
+    /// <returns>Null when the command takes none or none was given.</returns>
+    public static string? Argument(ParseResult parsed, ToolCommand command)
+    {
+        if (command.Argument is not { } argument || parsed.GetValue<string?>(argument.Name) is not { } value)
+        {
+            return null;
+        }
+
+        if (argument.Values.Contains(value))
+        {
+            return value;
+        }
+
+        var near = Suggestion.Nearest(value, argument.Values);
+        throw new OperatorException(near is null
+            ? $"'{value}' is none of the {argument.Name}s: {string.Join(", ", argument.Values)}"
+            : $"'{value}' is none of the {argument.Name}s; did you mean {near}?");
+    }
+
     private static IEnumerable<JobOption> OptionsOf(ToolCommand command) => command.Options.Append(RunOptions.OutputOption);
 
     private string Help() => string.Join(
@@ -161,7 +192,8 @@ internal sealed class ToolCommandLine
     private string Help(ToolCommand command) => string.Join(
         '\n',
         [
-            command.Summary, "", "Usage:", $"  {_tool.Name} {command.Name} [options]", "",
+            command.Summary, "", "Usage:", $"  {_tool.Name} {command.Name}{(command.Argument is { } a ? $" [{a.Name}]" : "")} [options]", "",
+            .. command.Argument is { } argument ? [$"  {$"[{argument.Name}]",-26} {argument.Summary} One of {string.Join(", ", argument.Values)}.", ""] : Array.Empty<string>(),
             .. JobCommand.HelpOf(OptionsOf(command)), "", .. Environment, .. ExitStatus,
         ]);
 

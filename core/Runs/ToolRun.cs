@@ -13,14 +13,18 @@ public sealed class ToolRun : IAsyncDisposable
     private readonly StopSignal _stop;
     private readonly Lazy<NpgsqlDataSource> _source;
 
-    internal ToolRun(JobDefinition tool, JobOptions options, Settings settings, Redaction redaction, StopSignal stop)
+    internal ToolRun(JobDefinition tool, JobOptions options, string? argument, Settings settings, Redaction redaction, StopSignal stop)
     {
-        (_tool, _options, Settings, _redaction, _stop) = (tool, options, settings, redaction, stop);
+        (_tool, _options, Argument, Settings, _redaction, _stop) = (tool, options, argument, settings, redaction, stop);
         _source = new(() => JobProgram.Connect(tool, settings));
     }
 
     public string Name => _tool.Name;
     public Settings Settings { get; }
+
+    /// <summary>The word after the command's name, one of its values; null when none was given.</summary>
+    public string? Argument { get; }
+
     public OutputFormat Output => _options.Get(RunOptions.OutputOption);
 
     /// <summary>SIGTERM or SIGINT came. A command that ends by itself then ends well.</summary>
