@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The images of the jobs, named $IMAGE_PREFIX/<job>:$TAG.
 #   images.sh build [job...]   builds them, all without a name
+#   images.sh names            lists them
 #   images.sh size             what they weigh; fails above the limits
 #   images.sh publish          the published jobs, out of the images' own build, into artifacts: what is tested is what ships
 #   images.sh push             to $REGISTRY
@@ -45,7 +46,7 @@ build() {
 
 size() {
     docker system df -v --format '{{range .Images}}{{.Repository}}:{{.Tag}} {{.Size}} {{.SharedSize}} {{.UniqueSize}}{{"\n"}}{{end}}' |
-        awk -v "names=$(printf "$IMAGE_PREFIX/%s:$TAG " $jobs)" -v most_mb=$most_mb -v most_ratio=$most_ratio '
+        awk -v "names=$(names | xargs)" -v most_mb=$most_mb -v most_ratio=$most_ratio '
         function mb(text) { return text * (text ~ /GB$/ ? 1000 : text ~ /MB$/ ? 1 : text ~ /kB$/ ? 0.001 : 0.000001) }
         BEGIN { wanted = split(names, list); for (i in list) ours[list[i]] = 1 }
         $1 in ours {
@@ -72,6 +73,8 @@ publish() {
     docker rm "$container" > /dev/null
 }
 
+names() { printf "$IMAGE_PREFIX/%s:$TAG\n" $jobs; }
+
 push() {
     : "${REGISTRY:?say where to: make push REGISTRY=registry.example.org/club TAG=$VERSION}"
     for job in $jobs; do
@@ -82,6 +85,6 @@ push() {
 
 case ${1:-} in
     build) shift; build ${@:-$jobs} ;;
-    size | publish | push) "$1" ;;
-    *) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 1 ;;
+    size | names | publish | push) "$1" ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 1 ;;
 esac
