@@ -84,7 +84,7 @@ push() {
 }
 
 case ${1:-} in
-    build) shift; build ${@:-$jobs} ;;
+    build) shift; if [ $# = 0 ]; then build $jobs; else build "$@"; fi ;;
     size | names | publish | push) "$1" ;;
     *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 1 ;;
 esac
