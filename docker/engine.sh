@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# A container engine for as long as it is needed: engine.sh start | stop
+# A container engine for as long as it is needed: engine.sh start | bases [image...] | stop
 # The one that answers is used, and left alone. Else Docker comes from the distribution's packages (as root) and is started
-# here, on its socket only; `stop` ends what `start` started. Exit 2: there is none to be had.
+# here, on its socket only; `stop` ends what `start` started. `bases` pulls images that are not there; where none can be pulled,
+# the script that JOBS_BASE_IMAGES_SCRIPT names makes stand-ins. Exit 2: it cannot be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=artifacts/engine
@@ -33,6 +34,22 @@ start() {
     return 2
 }
 
+bases() {
+    [ $# -gt 0 ] || set -- mcr.microsoft.com/dotnet/sdk:10.0 mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled postgres:17
+    local image
+    for image in "$@"; do
+        if docker image inspect "$image" > /dev/null 2>&1 || timeout 900 docker pull -q "$image" > /dev/null 2>&1; then continue; fi
+        if [ -z "${JOBS_BASE_IMAGES_SCRIPT:-}" ]; then
+            echo "$image cannot be pulled" >&2
+            return 2
+        fi
+        echo "$image cannot be pulled: stand-ins are made" >&2
+        mkdir -p "$folder"
+        bash "$JOBS_BASE_IMAGES_SCRIPT" > "$folder/bases.log" 2>&1 || { tail -n 3 "$folder/bases.log" >&2; return 2; }
+        return
+    done
+}
+
 stop() {
     [ -f "$folder/pid" ] || return 0
     pid=$(cat "$folder/pid")
@@ -42,6 +59,6 @@ stop() {
 }
 
 case ${1:-} in
-    start | stop) "$1" ;;
-    *) echo "engine.sh start | stop" >&2; exit 1 ;;
+    start | bases | stop) "$@" ;;
+    *) echo "engine.sh start | bases [image...] | stop" >&2; exit 1 ;;
 esac
