@@ -31,7 +31,7 @@ internal sealed record Change(string Path, string? Text)
 /// <param name="Files">What the catalogue says now.</param>
 internal sealed record Target(string Name, string Place, Func<IEnumerable<RenderedFile>> Files)
 {
-    public static readonly IReadOnlyList<Target> All = [];
+    public static readonly IReadOnlyList<Target> All = [Kubernetes.Target];
 
     /// <summary>What differs in <paramref name="folder"/> from what the catalogue says.</summary>
     public IEnumerable<Change> Changes(string folder)
