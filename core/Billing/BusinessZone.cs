@@ -28,7 +28,7 @@ public sealed class BusinessZone
         }
     }
 
-    public const string Default = "Europe/Paris";
+    private const string Default = "Europe/Paris";
 
     /// <summary>A zone that is named is looked up at once: PostgreSQL would meet a wrong one only with the first row.</summary>
     public static BusinessZone From(Settings settings)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Jobs.Billing;
 using Jobs.Runs;
 
 namespace Jobs.Render;
@@ -13,21 +12,21 @@ internal static class Kubernetes
     /// <summary>Later than this a missed run is left out: mails are not for the night, and the next run is near.</summary>
     private static readonly TimeSpan LatestStart = TimeSpan.FromHours(6);
 
-    public static readonly Target Target = new("kubernetes", "kubernetes", () => Files(Catalogue.Jobs));
+    public const string Place = "kubernetes";
 
-    public static IEnumerable<RenderedFile> Files(IReadOnlyList<JobDefinition> jobs)
+    public static IEnumerable<RenderedFile> Files(IReadOnlyList<JobDefinition> jobs, string zone)
     {
         foreach (var job in jobs)
         {
-            yield return File($"base/{job.Name}.yaml", job.Kind == JobKind.Schema ? Once(job) : CronJob(job));
+            yield return File($"base/{job.Name}.yaml", job.Kind == JobKind.Schema ? Once(job) : CronJob(job, zone));
         }
 
-        yield return File("base/kustomization.yaml", Kustomization(jobs));
+        yield return File("base/kustomization.yaml", Kustomization(jobs, zone));
         yield return File("examples/sharded.yaml", Sharded(jobs.First(job => job is { Kind: JobKind.Scheduled, Needs: [] })));
         yield return File("alerts/rules.yaml", KubernetesAlerts.Rules(jobs));
     }
 
-    private static RenderedFile File(string path, string text) => new($"kubernetes/{path}", $"# {RenderedFile.Mark}.\n{text}");
+    private static RenderedFile File(string path, string text) => new($"{Place}/{path}", $"# {RenderedFile.Mark}.\n{text}");
 
     /// <summary>
     /// Half the time between two runs, 6 h at most. A run that could not start in time - the cluster was away, or the run before
@@ -47,7 +46,7 @@ internal static class Kubernetes
         _ => 0,
     };
 
-    private static string CronJob(JobDefinition job) => $"""
+    private static string CronJob(JobDefinition job, string zone) => $"""
         apiVersion: batch/v1
         kind: CronJob
         metadata:
@@ -57,7 +56,7 @@ internal static class Kubernetes
           annotations:
             kubernetes.io/description: {Yaml.Quoted(job.Summary)}
         spec:
-        {(job.Schedule is null ? Asked : Scheduled(job)).Indent(2)}
+        {(job.Schedule is null ? Asked(zone) : Scheduled(job, zone)).Indent(2)}
           jobTemplate:
             metadata:
               labels:
@@ -67,21 +66,20 @@ internal static class Kubernetes
 
         """;
 
-    // The zone is the overlays' to replace, in every CronJob.
-    private static string Scheduled(JobDefinition job) => string.Create(CultureInfo.InvariantCulture, $"""
+    private static string Scheduled(JobDefinition job, string zone) => string.Create(CultureInfo.InvariantCulture, $"""
         schedule: "{job.Schedule}"
-        timeZone: {BusinessZone.Default}
+        timeZone: {zone}
         concurrencyPolicy: Forbid
         startingDeadlineSeconds: {StartingDeadlineSeconds(job)}
         successfulJobsHistoryLimit: 3
         failedJobsHistoryLimit: 3
         """);
 
-    private const string Asked = $"""
+    private static string Asked(string zone) => $"""
         # Never by itself: kubectl create job NAME --from=cronjob/... (see the README).
         suspend: true
         schedule: "0 0 1 1 *"
-        timeZone: {BusinessZone.Default}
+        timeZone: {zone}
         concurrencyPolicy: Allow
         """;
 
@@ -134,7 +132,7 @@ internal static class Kubernetes
         {KubernetesPod.Template(job, shards).Indent(2)}
         """);
 
-    private static string Kustomization(IReadOnlyList<JobDefinition> jobs) => $"""
+    private static string Kustomization(IReadOnlyList<JobDefinition> jobs, string zone) => $"""
         apiVersion: kustomize.config.k8s.io/v1beta1
         kind: Kustomization
         resources:
@@ -147,7 +145,7 @@ internal static class Kubernetes
             options:
               disableNameSuffixHash: true
             literals:
-              - JOBS_TIME_ZONE={BusinessZone.Default}
+              - JOBS_TIME_ZONE={zone}
               - LOG_LEVEL=info
 
         """;

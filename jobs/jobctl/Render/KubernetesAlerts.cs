@@ -49,7 +49,7 @@ internal static class KubernetesAlerts
               kube_cronjob_status_last_successful_time{cronjob="{{{job.Name}}}"}
               or kube_cronjob_created{cronjob="{{{job.Name}}}"}
             ) > {{{(long)LateAfter(job).TotalSeconds}}}
-        {{{Words(job.MovesMoney ? "critical" : "warning", "{{ $labels.cronjob }} has not succeeded for {{ $value | humanizeDuration }}", "job-late")}}}
+        {{{Words(job.MovesMoney ? "critical" : "warning", "{{ $labels.cronjob }} has not succeeded for {{ $value | humanizeDuration }}", "job-late", job.Name)}}}
         """);
 
     // A failure that a later run has made good is none any more, though its Job is still kept.
@@ -91,11 +91,11 @@ internal static class KubernetesAlerts
         {{{Words("critical", "{{ $labels.job_name }} failed: the jobs of this release do not run on the older schema", "migration-failed")}}}
         """;
 
-    private static string Words(string severity, string summary, string runbook) => $"""
+    private static string Words(string severity, string summary, string runbook, string? cronJob = null) => $"""
           labels:
-            severity: {severity}
+            severity: {severity}{(cronJob is null ? "" : $"\n    cronjob: {cronJob}")}
           annotations:
             summary: {Yaml.Quoted(summary)}
             runbook: docker/runbooks/{runbook}.md
-        """.Indent(0);
+        """;
 }

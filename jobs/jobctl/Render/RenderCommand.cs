@@ -1,3 +1,4 @@
+using Jobs.Billing;
 using Jobs.Database;
 using Jobs.Runs;
 
@@ -27,8 +28,9 @@ internal static class RenderCommand
             throw new OperatorException($"the folder '{folder}' does not exist; run this where the repository is, or give --to FOLDER");
         }
 
+        var zone = BusinessZone.From(run.Settings).Id;
         var targets = Target.All.Where(target => run.Argument is null || target.Name == run.Argument).ToList();
-        var changes = targets.SelectMany(target => target.Changes(folder)).ToList();
+        var changes = targets.SelectMany(target => target.Changes(folder, Catalogue.Jobs, zone)).ToList();
         if (run.Get(Check))
         {
             if (changes.Count > 0)
@@ -52,6 +54,6 @@ internal static class RenderCommand
 
         await Console.Out.WriteLineAsync(run.Output == OutputFormat.Json
             ? JsonText.Of(("command", "render"), ("written", changes.Count(c => c.Text is not null)), ("removed", changes.Count(c => c.Text is null)))
-            : $"{targets.Sum(target => target.Files().Count())} files are as the catalogue says");
+            : $"{targets.Sum(target => target.Files(Catalogue.Jobs, zone).Count())} files are as the catalogue says");
     }
 }
