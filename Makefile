@@ -3,10 +3,10 @@ SHELL := /bin/bash
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help demo test bench publish profile run format
+.PHONY: help demo test bench publish profile run format image images images-size images-test push
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: publish ## Run every test, against a real PostgreSQL and the fake Stripe
 	@dotnet build tests/jobs-tests -c Release -v quiet -clp:NoSummary
@@ -15,6 +15,22 @@ test: publish ## Run every test, against a real PostgreSQL and the fake Stripe
 
 publish: ## Publish every job, exactly as in its image, at artifacts/jobs/<job>/<job>
 	@docker/app/publish.sh
+
+image: ## Build the image of one job: make image JOB=autopayment [TAG=...] [IMAGE_PREFIX=jobs]
+	@docker/images.sh build "$(JOB)"
+
+images: ## Build the images of all jobs
+	@docker/images.sh build
+
+images-size: ## What the images weigh, one and all together; fails above the limits
+	@docker/images.sh size
+
+images-test: ## Build every image and run every job in it: as nobody, read-only, in 128 MB
+	@for fake in stripe sumup smtp; do dotnet build tests/fake-$$fake -c Release -v quiet -clp:NoSummary; done
+	@docker/images-test.sh
+
+push: ## Push the images: make push REGISTRY=registry.example.org [TAG=...]
+	@docker/images.sh push
 
 run: ## Run one job from its sources, reading .env: make run JOB=autopayment ARGS="--dry-run"
 	@test -n "$(JOB)" || { echo 'say which: make run JOB=autopayment ARGS="--dry-run"'; exit 1; }
@@ -34,6 +50,7 @@ demo: publish ## One bad morning of a small business: every job at work, a kill,
 profile: publish ## Renew the list of methods that are compiled ahead for a quick start (docker/startup-profile)
 	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
 	@dotnet build tests/bench -c Release -v quiet -clp:NoSummary
+	@dotnet build docker/startup-profile -c Release -v quiet -clp:NoSummary
 	@rm -rf artifacts/jit && mkdir -p artifacts/jit
 	@JOBS_BENCH_JIT=artifacts/jit artifacts/bin/bench/release/bench --rows 20000 --rounds 1 --due 3000 --seconds 6 --orders 500 --objects 2000 --mails 500 > /dev/null
 	@artifacts/bin/startup-profile/release/startup-profile artifacts/app docker/startup-profile/methods.txt --add artifacts/jit/*.txt

@@ -7,7 +7,7 @@ app=artifacts/app
 stamp=$app/.published
 
 # Nothing to do when no source is newer than the last publish.
-if [ -f "$stamp" ] && [ -z "$(find core jobs migrations docker Directory.Build.props Directory.Packages.props global.json \
+if [ -f "$stamp" ] && [ -z "$(find core jobs migrations docker/app docker/startup-profile Directory.Build.props Directory.Packages.props global.json \
     -type f -newer "$stamp" -print -quit)" ]; then
     exit 0
 fi
