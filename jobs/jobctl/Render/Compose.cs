@@ -82,7 +82,7 @@ internal static class Compose
           fake-sumup:
             image: ${IMAGE_PREFIX:-jobs}/fakes:${TAG:-latest}
             network_mode: service:fake-stripe
-            command: ["/fakes/fake-sumup/fake-sumup.dll", "--port", "12112"]
+            command: ["/fakes/fake-sumup/fake-sumup.dll", "--port", "12112", "--merchant", "MDESK:sup_sk_not_a_secret"]
           mail:
             image: ${IMAGE_PREFIX:-jobs}/fakes:${TAG:-latest}
             network_mode: service:fake-stripe
