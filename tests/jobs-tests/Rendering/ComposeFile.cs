@@ -5,7 +5,7 @@ namespace Jobs.Tests.Rendering;
 
 internal sealed record ComposeFile
 {
-    [YamlDotNet.Serialization.YamlMember(Alias = "x-job")]
+    [YamlDotNet.Serialization.YamlMember(Alias = "x-job", ApplyNamingConventions = false)]
     public ComposeService? Template { get; init; }
 
     public required Dictionary<string, ComposeService> Services { get; init; }

@@ -16,6 +16,7 @@ public sealed partial class ImageTests
     {
         using var script = Process.Start(new ProcessStartInfo(PostgresFixture.RepositoryFile("docker/images.sh"), "names")
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             Environment = { ["IMAGE_PREFIX"] = "club", ["TAG"] = "7" },
         })!;
