@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -17,6 +18,9 @@ namespace Jobs.Database;
 public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, Task<NpgsqlConnection>? first = null) : IAsyncDisposable
 {
     private const int Attempts = 7;
+
+    /// <summary>A server that answered and is away comes back: a restart with its recovery, a failover to a standby.</summary>
+    private static readonly TimeSpan PatienceWithRestart = TimeSpan.FromSeconds(60);
 
     private Task<NpgsqlConnection>? _first = first;
     private bool _answered;
@@ -49,6 +53,7 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
     // Not generic, unlike what leads here: generic async methods are compiled anew at every start.
     private async Task RepeatAsync(Func<Tx, Task> work, TimeSpan statementTimeout, CancellationToken cancellation)
     {
+        var begun = Stopwatch.GetTimestamp();
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -56,10 +61,11 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
                 await OnceAsync(work, statementTimeout, attempt > 1, cancellation);
                 return;
             }
-            catch (Exception e) when (attempt < Attempts && !cancellation.IsCancellationRequested && IsPassing(e))
+            catch (Exception e) when (!cancellation.IsCancellationRequested && IsPassing(e)
+                && (attempt < Attempts || (_answered && IsAway(e) && Stopwatch.GetElapsedTime(begun) < PatienceWithRestart)))
             {
                 // 0.1, 0.2 ... 3.2 s, each shortened at random so that two runs do not meet again.
-                var delay = TimeSpan.FromSeconds(0.1 * (1 << (attempt - 1)) * (0.5 + Random.Shared.NextDouble() / 2));
+                var delay = TimeSpan.FromSeconds(0.1 * (1 << (Math.Min(attempt, Attempts - 1) - 1)) * (0.5 + Random.Shared.NextDouble() / 2));
                 // Until it answered once, a database that cannot be reached is the caller's one sentence, not a row of warnings.
                 log.Log(_answered ? LogLevel.Warning : LogLevel.Debug, "Transaction undone ({Reason}); again in {Delay} ms", Describe(e), (int)delay.TotalMilliseconds);
                 await Task.Delay(delay, cancellation);
@@ -107,6 +113,11 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
             || n.InnerException is AggregateException { InnerExceptions: var ofHosts } && ofHosts.Any(IsPassing),
         _ => false,
     };
+
+    /// <summary>Nobody there, or somebody who is only starting or ending; as opposed to one who refuses this transaction.</summary>
+    private static bool IsAway(Exception e) => e is PostgresException p
+        ? p.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow
+        : e is NpgsqlException { InnerException: IOException or System.Net.Sockets.SocketException or AggregateException };
 
     private static string Describe(Exception e) => e is PostgresException p ? $"{p.SqlState} {p.MessageText}" : e.Message;
 

@@ -106,12 +106,13 @@ public sealed class ProcessPaymentQueue(
                 Take(attempt, () => payments.FollowAsync(attempt));
             }
 
-            var waits = await StartAsync();
+            // Before the look at the readers: whose payment ends from here on counts as under way once more, and its reader is seen free.
             foreach (var (id, _) in _underWay.Where(task => task.Value.IsCompleted).ToList())
             {
                 _underWay.Remove(id);
             }
 
+            var waits = await StartAsync();
             if (_underWay.Count == 0 && !waits && !(options.Get(Wait) > _clock.Elapsed))
             {
                 return;
