@@ -4,14 +4,17 @@ using Jobs.Runs;
 
 namespace Jobs.Render;
 
-/// <summary>Writes what schedules the jobs - crontab, systemd units, Kubernetes manifests, the Compose file - from the catalogue. It asks no database.</summary>
+/// <summary>
+/// Writes what schedules the jobs - crontab, systemd units, Kubernetes manifests, the Compose file - from the catalogue, in the zone of
+/// JOBS_TIME_ZONE. It asks no database.
+/// </summary>
 internal static class RenderCommand
 {
     private static readonly JobOption<bool> Check = new(
-        "--check", "", "Write nothing; exit 1 when a file differs from what would be written.", OptionValue.Flag, false);
+        "--check", "", "Write nothing; exit 1 when a file differs from what would be written.", OptionValue.Flag, false, "JOBS_RENDER_CHECK");
 
     private static readonly JobOption<string> To = new(
-        "--to", "folder", "Where to write; default docker.", OptionValue.Text, "docker");
+        "--to", "folder", "Where to write; default docker.", OptionValue.Text, "docker", "JOBS_RENDER_TO");
 
     public static readonly ToolCommand Command = new(
         "render",
@@ -36,7 +39,7 @@ internal static class RenderCommand
             if (changes.Count > 0)
             {
                 throw new OperatorException(
-                    $"not as the catalogue says: {string.Join(", ", changes.Select(change => change.Path))}; run {run.Name} render");
+                    $"not as the catalogue says: {string.Join(", ", changes.Select(change => change.Path))}; run `make render`");
             }
         }
         else

@@ -41,6 +41,8 @@ internal sealed record Target(string Name, string Place, Func<IReadOnlyList<JobD
 {
     public static readonly IReadOnlyList<Target> All =
     [
+        new("crontab", Crontab.Place, Crontab.Files),
+        new("systemd", SystemdUnits.Place, SystemdUnits.Files),
         new("kubernetes", Kubernetes.Place, Kubernetes.Files),
         new("compose", Compose.Place, Compose.Files),
     ];

@@ -93,13 +93,13 @@ public sealed class ComposeTests
     }
 
     [Fact]
-    public void Compose_itself_takes_the_file()
+    public async Task Compose_itself_takes_the_file()
     {
-        string[]? compose = Installed.Find("docker-compose") is not null ? ["docker-compose"]
-            : File.Exists("/usr/libexec/docker/cli-plugins/docker-compose") ? ["docker", "compose"] : null;
-        Assert.SkipUnless(compose is not null, "neither docker-compose nor docker's plugin is installed: the file is read strictly, but not by Compose");
-        var services = Installed.Run(compose[0], [.. compose[1..], "-f", Path.Combine(Docker, "compose.yaml"), "--profile", "jobs", "config", "--services"]);
-        Assert.Equal(Compose.Services.Keys.ToHashSet(), services.Split('\n', StringSplitOptions.RemoveEmptyEntries).ToHashSet());
+        var compose = Shell.Find("docker-compose");
+        Assert.SkipWhen(compose is null, "docker-compose is not installed: the file is read strictly, but not by Compose");
+        var services = await Shell.RunAsync(compose!, ["-f", Path.Combine(Docker, "compose.yaml"), "--profile", "jobs", "config", "--services"]);
+        Assert.True(services.ExitCode == 0, services.ToString());
+        Assert.Equal(Compose.Services.Keys.ToHashSet(), services.Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries).ToHashSet());
     }
 
     private static ComposeFile Read(string text) => StrictYaml.Read<ComposeFile>(text, UnderscoredNamingConvention.Instance);
