@@ -20,6 +20,12 @@ internal static class Compose
         # starts what the job needs before it: PostgreSQL, migrate, the grants, the fakes of Stripe and SumUp and a mail server that
         # keeps the mails. Secrets are files of JOBS_SECRETS, a folder; the one in here holds fakes.
 
+        x-fakes: &fakes
+          image: ${IMAGE_PREFIX:-jobs}/fakes:${TAG:-latest}
+          build:
+            context: ..
+            dockerfile: docker/fakes.Dockerfile
+
         x-job: &job
           profiles:
             - jobs
@@ -74,17 +80,14 @@ internal static class Compose
               - ../migrations/grants.sql:/grants.sql:ro
               - ./compose-login.sql:/login.sql:ro
           fake-stripe:
-            image: ${IMAGE_PREFIX:-jobs}/fakes:${TAG:-latest}
-            build:
-              context: ..
-              dockerfile: docker/fakes.Dockerfile
+            <<: *fakes
             command: ["/fakes/fake-stripe/fake-stripe.dll", "--port", "12111"]
           fake-sumup:
-            image: ${IMAGE_PREFIX:-jobs}/fakes:${TAG:-latest}
+            <<: *fakes
             network_mode: service:fake-stripe
             command: ["/fakes/fake-sumup/fake-sumup.dll", "--port", "12112", "--merchant", "MDESK:sup_sk_not_a_secret"]
           mail:
-            image: ${IMAGE_PREFIX:-jobs}/fakes:${TAG:-latest}
+            <<: *fakes
             network_mode: service:fake-stripe
             command: ["/fakes/fake-smtp/fake-smtp.dll", "--port", "2525", "--dir", "/mails"]
             volumes:

@@ -1,3 +1,5 @@
+using YamlDotNet.Serialization;
+
 namespace Jobs.Tests.Rendering;
 
 // The fields of a Compose file that docker/compose.yaml uses, and no other.
@@ -5,8 +7,11 @@ namespace Jobs.Tests.Rendering;
 
 internal sealed record ComposeFile
 {
-    [YamlDotNet.Serialization.YamlMember(Alias = "x-job", ApplyNamingConventions = false)]
-    public ComposeService? Template { get; init; }
+    [YamlMember(Alias = "x-fakes", ApplyNamingConventions = false)]
+    public ComposeService? Fakes { get; init; }
+
+    [YamlMember(Alias = "x-job", ApplyNamingConventions = false)]
+    public ComposeService? Job { get; init; }
 
     public required Dictionary<string, ComposeService> Services { get; init; }
     public required Dictionary<string, ComposeSecret> Secrets { get; init; }

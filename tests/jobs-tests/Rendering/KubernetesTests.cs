@@ -141,6 +141,7 @@ public sealed partial class KubernetesTests
             var container = Assert.Single(pod.Containers);
             Assert.True(container.SecurityContext is { AllowPrivilegeEscalation: false, ReadOnlyRootFilesystem: true });
             Assert.Equal(["ALL"], container.SecurityContext.Capabilities!.Drop);
+            Assert.Equal($"jobs/{job.Name}", container.Image);
             Assert.Equal($"{Catalogue.Find(job.Name).MemoryMiB}Mi", container.Resources.Limits["memory"]);
             Assert.Equal(("100m", "64Mi"), (container.Resources.Requests["cpu"], container.Resources.Requests["memory"]));
         });

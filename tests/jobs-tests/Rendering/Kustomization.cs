@@ -1,3 +1,5 @@
+using YamlDotNet.Serialization;
+
 namespace Jobs.Tests.Rendering;
 
 // The fields of Kustomize that docker/kubernetes uses, and no other.
@@ -33,7 +35,7 @@ internal sealed record Patch
 {
     public required Selector Target { get; init; }
 
-    [YamlDotNet.Serialization.YamlMember(Alias = "patch")]
+    [YamlMember(Alias = "patch")]
     public required string Operations { get; init; }
 }
 
