@@ -17,7 +17,7 @@ failed=0
 started=$SECONDS
 
 cleanup() {
-    docker ps -aq --filter "label=pod=$pod" | xargs -r docker rm -fv > /dev/null 2>&1 || true
+    { docker ps -aq --filter "label=pod=$pod" | xargs -r docker rm -fv; } > /dev/null 2>&1 || true
     docker/engine.sh stop
 }
 trap cleanup EXIT
@@ -52,7 +52,7 @@ post() { # post <port> <path> <json>
 }
 until_it() { for _ in $(seq 300); do if "$@" > /dev/null 2>&1; then return; fi; sleep 0.2; done; echo "in vain: $*" >&2; return 1; }
 
-docker run -d --label "pod=$pod" --name "$pod" --network none -e POSTGRES_PASSWORD=owner -e POSTGRES_DB=billing -e POSTGRES_HOST_AUTH_METHOD=trust \
+docker run -d --label "pod=$pod" --name "$pod" --network none -e POSTGRES_PASSWORD=owner -e POSTGRES_DB=billing -e POSTGRES_HOST_AUTH_METHOD=trust -e POSTGRES_INITDB_ARGS=--no-sync \
     "$postgres_image" postgres -c listen_addresses=127.0.0.1 -c fsync=off > /dev/null
 in_pod -d --name "$pod-fakes" -v "$PWD/artifacts/bin:/fakes:ro" --entrypoint sh "$SDK_IMAGE" -c '
     dotnet /fakes/fake-stripe/release/fake-stripe.dll --port 12111 --rate 0 &

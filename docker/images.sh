@@ -64,7 +64,7 @@ publish() {
     local begun container
     begun=$(mktemp)
     build_image --target published --build-arg JOB=migrate -t "$IMAGE_PREFIX/published:latest"
-    container=$(docker create "$IMAGE_PREFIX/published:latest")
+    container=$(docker create "$IMAGE_PREFIX/published:latest" true)
     rm -rf artifacts/app artifacts/jobs
     mkdir -p artifacts
     docker cp "$container:/source/artifacts/app" artifacts/ > /dev/null
