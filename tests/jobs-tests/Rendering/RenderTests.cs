@@ -10,7 +10,10 @@ public sealed class RenderTests
 {
     /// <summary>A job that nobody has written.</summary>
     internal static readonly JobDefinition NewJob = new(
-        "water-plants", "Waters the plants.", "30 5 * * 1-5", TimeSpan.FromMinutes(9), JobKind.Scheduled, [], MovesMoney: false) { MemoryMiB = 192 };
+        "water-plants", "Waters the plants.", "30 5 * * 1-5", TimeSpan.FromMinutes(9), JobKind.Scheduled, [], MovesMoney: false)
+    {
+        MemoryMiB = 192,
+    };
 
     public static TheoryData<string> Targets => [.. Target.All.Select(target => target.Name)];
 
