@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help demo test bench publish profile run format image images images-size images-test push
+.PHONY: help demo test bench publish profile run render format image images images-size images-test push
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ run: ## Run one job from its sources, reading .env: make run JOB=autopayment ARG
 	@project=jobs/$(JOB); [ "$(JOB)" != migrate ] || project=migrations; \
 	test -d "$$project" || { echo "there is no job '$(JOB)'; the jobs: migrate $(notdir $(patsubst %/,%,$(wildcard jobs/*/)))"; exit 1; }; \
 	dotnet run --project "$$project" -- $(ARGS)
+
+render: ## Write crontab, systemd units, Kubernetes manifests and Compose from the catalogue: make render ARGS=--check
+	@dotnet run -c Release -v quiet --project jobs/jobctl -- render $(ARGS)
 
 format: ## Format the sources as CI expects them
 	@dotnet format Jobs.sln

@@ -25,6 +25,12 @@ public sealed record JobDefinition(
     /// <summary>What a container of it may use, MiB: measured to hold with 100,000 items due.</summary>
     public int MemoryMiB { get; init; } = 128;
 
+    /// <summary>Secrets it uses when they are set, besides those it needs.</summary>
+    public string[] OptionalSecrets { get; init; } = [];
+
+    /// <summary>Without these secrets it cannot run.</summary>
+    public IEnumerable<string> Secrets => Needs.Where(Settings.SecretNames.Contains).Prepend("DATABASE_URL");
+
     /// <summary>After this long whatever started it may kill it: its own time-out, the 10 s in which it then ends, and its start.</summary>
     public TimeSpan Deadline => Timeout + TimeSpan.FromMinutes(1);
 
@@ -65,13 +71,19 @@ public static class Catalogue
         new("fallback-mode", "Shows, activates or ends the degraded mode of the card terminals.",
             null, TimeSpan.FromMinutes(5), JobKind.OnDemand, [], MovesMoney: false),
         new("cleanup", "Deletes sessions idle for more than 2 weeks; archives audit logs older than 6 months.",
-            "0 2 * * 0", TimeSpan.FromHours(2), JobKind.Scheduled, [], MovesMoney: false),
+            "0 2 * * 0", TimeSpan.FromHours(2), JobKind.Scheduled, [], MovesMoney: false)
+        {
+            OptionalSecrets = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
+        },
         new("renewal-reminder", "Reminds by mail of memberships and subscriptions that end soon.",
             "0 8 * * *", TimeSpan.FromMinutes(30), JobKind.Scheduled, [], MovesMoney: false),
         new("daily-stats", "Writes yesterday's figures into daily_stats and tells staff of anomalies.",
             "0 1 * * *", TimeSpan.FromMinutes(30), JobKind.Scheduled, [], MovesMoney: false),
         new("send-notifications", "Delivers the mail outbox by SMTP, or as .eml files into a folder.",
-            "* * * * *", TimeSpan.FromMinutes(10), JobKind.Scheduled, ["MAIL_FROM"], MovesMoney: false),
+            "* * * * *", TimeSpan.FromMinutes(10), JobKind.Scheduled, ["MAIL_FROM"], MovesMoney: false)
+        {
+            OptionalSecrets = ["SMTP_URL"],
+        },
         new("jobctl", "The operator's tool: shows what the jobs and the counter are doing.",
             null, TimeSpan.FromMinutes(5), JobKind.Tool, [], MovesMoney: false),
     ];

@@ -3,14 +3,16 @@ using System.Globalization;
 namespace Jobs.Runs;
 
 /// <summary>
-/// Five crontab fields: minute, hour, day of month, month, day of week (0 and 7 are Sunday), each *, a number, a range, a step
-/// or a list of them. Local times: which instants they are, the zone says. As in cron, a day matches either of the two day fields
-/// when both are restricted.
+/// Five crontab fields: minute, hour, day of month, month, day of week (0 is Sunday), each *, a number, a range, a step of * or of a
+/// range, or a list of them. Only what cron, systemd and Kubernetes understand alike: numbers, no names; no 7 for Sunday; not both
+/// days at once. Local times: which instants they are, the zone says.
 /// </summary>
 public sealed class CronSchedule
 {
+    // From here on four years and a bit: every day of every leap year, whatever the field.
+    private static readonly DateTime SomeYears = new(2024, 1, 1), Later = new(2028, 6, 1);
+
     private readonly SortedSet<int> _minutes, _hours, _days, _months, _weekdays;
-    private readonly bool _eitherDay;
 
     /// <exception cref="FormatException">What is wrong with it.</exception>
     public CronSchedule(string text)
@@ -23,25 +25,41 @@ public sealed class CronSchedule
         }
 
         (_minutes, _hours, _days) = (Field(fields[0], 0, 59), Field(fields[1], 0, 23), Field(fields[2], 1, 31));
-        (_months, _weekdays) = (Field(fields[3], 1, 12), Field(fields[4], 0, 7));
-        if (_weekdays.Contains(7))
+        (_months, _weekdays) = (Field(fields[3], 1, 12), Field(fields[4], 0, 6));
+        if (fields[2] != "*" && fields[4] != "*")
         {
-            _weekdays.Add(0);
+            throw new FormatException($"'{text}' restricts the day of the month and of the week: one scheduler wants both to match, another either");
         }
 
-        _eitherDay = !fields[2].StartsWith('*') && !fields[4].StartsWith('*');
+        if (!From(SomeYears).Any(time => time < Later))
+        {
+            throw new FormatException($"'{text}' never comes");
+        }
     }
 
     public string Text { get; }
+
+    public IReadOnlyCollection<int> Minutes => _minutes;
+
+    public IReadOnlyCollection<int> Hours => _hours;
+
+    public IReadOnlyCollection<int> Days => _days;
+
+    public IReadOnlyCollection<int> Months => _months;
+
+    /// <summary>0 is Sunday.</summary>
+    public IReadOnlyCollection<int> Weekdays => _weekdays;
+
+    /// <summary>In each hour of each day alike: no change of the clock skips or doubles anything of it.</summary>
+    public bool EveryHour => _hours.Count == 24 && _days.Count == 31 && _months.Count == 12 && _weekdays.Count == 7;
 
     /// <summary>The longest time between two runs on the clock on the wall.</summary>
     public TimeSpan LongestPause
     {
         get
         {
-            // Four years and a bit: the 29th of February too.
             var (longest, last) = (TimeSpan.Zero, (DateTime?)null);
-            foreach (var time in From(new DateTime(2024, 1, 1)).TakeWhile(time => time < new DateTime(2028, 6, 1)))
+            foreach (var time in From(SomeYears).TakeWhile(time => time < Later))
             {
                 longest = last is { } previous && time - previous > longest ? time - previous : longest;
                 last = time;
@@ -51,12 +69,12 @@ public sealed class CronSchedule
         }
     }
 
-    /// <summary>The local times at or after this one, in order; endless unless no day ever matches.</summary>
+    /// <summary>The local times at or after this one, in order; endless.</summary>
     public IEnumerable<DateTime> From(DateTime local)
     {
-        for (var day = local.Date; day.Year < local.Year + 30; day = day.AddDays(1))
+        for (var day = local.Date; day < DateTime.MaxValue.Date; day = day.AddDays(1))
         {
-            if (!Matches(day))
+            if (!_months.Contains(day.Month) || !_days.Contains(day.Day) || !_weekdays.Contains((int)day.DayOfWeek))
             {
                 continue;
             }
@@ -75,12 +93,6 @@ public sealed class CronSchedule
         }
     }
 
-    private bool Matches(DateTime day)
-    {
-        var (dayMatches, weekdayMatches) = (_days.Contains(day.Day), _weekdays.Contains((int)day.DayOfWeek));
-        return _months.Contains(day.Month) && (_eitherDay ? dayMatches || weekdayMatches : dayMatches && weekdayMatches);
-    }
-
     private SortedSet<int> Field(string field, int first, int last)
     {
         var values = new SortedSet<int>();
@@ -89,22 +101,28 @@ public sealed class CronSchedule
             var (range, step) = part.Split('/') switch
             {
                 [var all] => (all, 1),
-                [var all, var every] => (all, Number(every, 1, last)),
+                [var all, var every] when all == "*" || all.Contains('-', StringComparison.Ordinal) => (all, Number(every, 1, last)),
+                [_, _] => throw new FormatException($"'{part}' in '{Text}' is a step of neither * nor a range"),
                 _ => throw new FormatException($"'{part}' in '{Text}' has more than one step"),
             };
             var (from, to) = range == "*" ? (first, last) : range.Split('-') switch
             {
-                [var one] => (Number(one, first, last), range == part ? Number(one, first, last) : last),
+                [var one] => (Number(one, first, last), Number(one, first, last)),
                 [var one, var other] => (Number(one, first, last), Number(other, first, last)),
                 _ => throw new FormatException($"'{part}' in '{Text}' is not a range"),
             };
+            if (from > to)
+            {
+                throw new FormatException($"'{part}' in '{Text}' is an empty range");
+            }
+
             for (var value = from; value <= to; value += step)
             {
                 values.Add(value);
             }
         }
 
-        return values.Count > 0 ? values : throw new FormatException($"'{field}' in '{Text}' is an empty range");
+        return values;
     }
 
     private int Number(string text, int first, int last) =>

@@ -22,7 +22,8 @@ public sealed class Settings
         "BUSINESS_NAME", "BUSINESS_ADDRESS", "BUSINESS_REGISTRATION", "MAIL_TEMPLATES_DIR", "STAFF_LOCALE", "ACCOUNT_URL",
     ];
 
-    private static readonly string[] Secrets =
+    /// <summary>Those whose values are struck out of logs, and that whoever deploys keeps apart.</summary>
+    public static readonly IReadOnlyList<string> SecretNames =
     [
         "DATABASE_URL", "STRIPE_SECRET_KEY", "SUMUP_API_KEY", "SUMUP_AFFILIATE_KEY", "SMTP_URL", "BACKUP_VERIFY_URL",
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
@@ -103,7 +104,7 @@ public sealed class Settings
     /// <summary>Every secret that is set, for the log's redaction; unreadable ones are reported where they are needed.</summary>
     public IEnumerable<string> SecretValues()
     {
-        foreach (var name in Secrets)
+        foreach (var name in SecretNames)
         {
             string? value = null;
             try

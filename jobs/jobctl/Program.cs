@@ -1,5 +1,6 @@
 using Jobs;
 using Jobs.Render;
 using Jobs.Runs;
+using Jobs.Schedules;
 
-return await ToolProgram.RunAsync(args, Dashboard.Command, RenderCommand.Command);
+return await ToolProgram.RunAsync(args, Dashboard.Command, NextCommand.Command, RenderCommand.Command);

@@ -3,8 +3,9 @@ using Jobs.Testing.FakeSumUp;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
-// fake-sumup [--port N] [--exit-with-stdin]: see README.md.
+// fake-sumup [--port N] [--merchant CODE:KEY] [--exit-with-stdin]: see README.md.
 var (port, exitWithStdin) = (0, false);
+var merchants = new Merchants();
 for (var i = 0; i < args.Length; i++)
 {
     switch (args[i])
@@ -12,11 +13,15 @@ for (var i = 0; i < args.Length; i++)
         case "--port" when i + 1 < args.Length && int.TryParse(args[i + 1], out port):
             i++;
             break;
+        case "--merchant" when i + 1 < args.Length && args[i + 1].Split(':') is [var code, var key]:
+            merchants.Add(new Merchant(code, key, "EUR"));
+            i++;
+            break;
         case "--exit-with-stdin":
             exitWithStdin = true;
             break;
         default:
-            await Console.Error.WriteLineAsync("fake-sumup [--port N] [--exit-with-stdin]");
+            await Console.Error.WriteLineAsync("fake-sumup [--port N] [--merchant CODE:KEY] [--exit-with-stdin]");
             return 1;
     }
 }
@@ -31,7 +36,6 @@ builder.WebHost.ConfigureKestrel(kestrel =>
     kestrel.Limits.MinResponseDataRate = null;
 });
 
-var merchants = new Merchants();
 var server = new SumUpServer(merchants);
 var control = new ControlApi(merchants);
 await using var app = builder.Build();

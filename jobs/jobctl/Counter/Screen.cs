@@ -8,29 +8,13 @@ namespace Jobs.Counter;
 /// <summary>The counter as text: once, or live on a terminal.</summary>
 internal sealed class Screen
 {
-    // Where nobody says how wide the paper is.
-    private const int PlainWidth = 132;
-
     // Spectre draws a table of n rows in n + 5 lines, its title included.
     private const int TableFrame = 5;
 
     private readonly BusinessZone _zone;
     private readonly IAnsiConsole _console;
 
-    public Screen(BusinessZone zone)
-    {
-        _zone = zone;
-        var plain = Console.IsOutputRedirected || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
-        _console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect,
-            ColorSystem = plain ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
-        });
-        if (Console.IsOutputRedirected)
-        {
-            _console.Profile.Width = PlainWidth;
-        }
-    }
+    public Screen(BusinessZone zone) => (_zone, _console) = (zone, Paper.Open());
 
     /// <summary>Whether stdout is a terminal on which a picture can be redrawn.</summary>
     public bool IsLive => !Console.IsOutputRedirected && _console.Profile.Capabilities.Ansi;

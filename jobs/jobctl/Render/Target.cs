@@ -1,3 +1,5 @@
+using Jobs.Runs;
+
 namespace Jobs.Render;
 
 /// <param name="Path">Within the folder that is rendered into, with /.</param>
@@ -17,6 +19,12 @@ internal sealed record Change(string Path, string? Text)
         if (Text is null)
         {
             File.Delete(Path);
+            var folder = System.IO.Path.GetDirectoryName(Path)!;
+            if (!Directory.EnumerateFileSystemEntries(folder).Any())
+            {
+                Directory.Delete(folder);
+            }
+
             return;
         }
 
@@ -28,15 +36,21 @@ internal sealed record Change(string Path, string? Text)
 /// <summary>One way of running the jobs on a schedule, as files made from the catalogue.</summary>
 /// <param name="Name">As on the command line.</param>
 /// <param name="Place">The file, or the folder, that holds what is rendered, within the folder that is rendered into.</param>
-/// <param name="Files">What the catalogue says now.</param>
-internal sealed record Target(string Name, string Place, Func<IEnumerable<RenderedFile>> Files)
+/// <param name="Files">What they are to be, of these jobs in this time zone.</param>
+internal sealed record Target(string Name, string Place, Func<IReadOnlyList<JobDefinition>, string, IEnumerable<RenderedFile>> Files)
 {
-    public static readonly IReadOnlyList<Target> All = [];
+    public static readonly IReadOnlyList<Target> All =
+    [
+        new("crontab", Crontab.Place, Crontab.Files),
+        new("systemd", SystemdUnits.Place, SystemdUnits.Files),
+        new("kubernetes", Kubernetes.Place, Kubernetes.Files),
+        new("compose", Compose.Place, Compose.Files),
+    ];
 
     /// <summary>What differs in <paramref name="folder"/> from what the catalogue says.</summary>
-    public IEnumerable<Change> Changes(string folder)
+    public IEnumerable<Change> Changes(string folder, IReadOnlyList<JobDefinition> jobs, string zone)
     {
-        var files = Files().Select(file => new Change(Path.Combine(folder, file.Path), file.Text)).ToList();
+        var files = Files(jobs, zone).Select(file => new Change(Path.Combine(folder, file.Path), file.Text)).ToList();
         var current = files.Select(file => file.Path).ToHashSet(StringComparer.Ordinal);
         var place = Path.Combine(folder, Place);
         var stale = Directory.Exists(place)

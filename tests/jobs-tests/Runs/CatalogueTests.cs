@@ -1,7 +1,9 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Jobs.Render;
 using Jobs.Runs;
+using Jobs.Schedules;
 using Jobs.Tests.Rig;
 using Xunit;
 
@@ -52,7 +54,7 @@ public sealed partial class CatalogueTests
         }
 
         var fields = schedule.Split(' ');
-        (int Least, int Most)[] limits = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
+        (int Least, int Most)[] limits = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
         Assert.Equal(limits.Length, fields.Length);
         Assert.All(fields.Zip(limits), pair =>
         {
@@ -79,6 +81,16 @@ public sealed partial class CatalogueTests
         });
         var schedules = Catalogue.Jobs.Select(j => j.Schedule).OfType<string>().Where(schedule => schedule != "* * * * *").ToList();
         Assert.Equal(schedules.Count, schedules.Distinct(StringComparer.Ordinal).Count());
+    }
+
+    [Fact]
+    public void Every_variable_is_in_the_example_of_an_environment()
+    {
+        var example = File.ReadAllLines(PostgresFixture.RepositoryFile(".env.example"));
+        ToolCommand[] commands = [Jobs.Dashboard.Command, NextCommand.Command, RenderCommand.Command];
+        Assert.All(
+            Settings.KnownNames.Concat(commands.SelectMany(command => command.Options).Select(option => option.EnvironmentVariable)),
+            name => Assert.Contains(example, line => line.TrimStart('#').StartsWith(name + "=", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -1,0 +1,141 @@
+using Jobs.Runs;
+
+namespace Jobs.Render;
+
+/// <summary>
+/// docker/compose.yaml: PostgreSQL, the fakes and every job on one machine. `up` brings what the jobs need; a job is run by
+/// `docker compose run --rm`. The fakes listen on loopback only, so the jobs share their network.
+/// </summary>
+internal static class Compose
+{
+    public const string Place = "compose.yaml";
+
+    public static IEnumerable<RenderedFile> Files(IReadOnlyList<JobDefinition> jobs, string zone) => [new(Place, Text(jobs, zone))];
+
+    private static string Text(IReadOnlyList<JobDefinition> jobs, string zone) => $$$"""
+        # {{{RenderedFile.Mark}}}: change that, then `make render`. Variables are in compose.env.
+        #
+        #   docker compose -f docker/compose.yaml run --rm autopayment --dry-run
+        #
+        # starts what the job needs before it: PostgreSQL, migrate, the grants, the fakes of Stripe and SumUp and a mail server that
+        # keeps the mails. Secrets are files of JOBS_SECRETS, a folder; the one in here holds fakes.
+
+        x-fakes: &fakes
+          image: ${IMAGE_PREFIX:-jobs}/fakes:${TAG:-latest}
+          build:
+            context: ..
+            dockerfile: docker/fakes.Dockerfile
+
+        x-job: &job
+          profiles:
+            - jobs
+          depends_on:
+            grants:
+              condition: service_completed_successfully
+            fake-stripe:
+              condition: service_started
+            fake-sumup:
+              condition: service_started
+            mail:
+              condition: service_started
+          # The fakes are on its loopback, and on no other network.
+          network_mode: service:fake-stripe
+          env_file:
+            - compose.env
+          user: "65532:65532"
+          read_only: true
+          cap_drop:
+            - ALL
+          security_opt:
+            - no-new-privileges:true
+
+        services:
+          postgres:
+            image: postgres:17
+            environment:
+              POSTGRES_USER: owner
+              POSTGRES_PASSWORD_FILE: /run/secrets/POSTGRES_PASSWORD
+              POSTGRES_DB: billing
+            secrets:
+              - POSTGRES_PASSWORD
+            volumes:
+              - postgres:/var/lib/postgresql/data
+            healthcheck:
+              # By TCP: while it is being set up, it listens on its socket only.
+              test: ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "owner", "-d", "billing"]
+              interval: 2s
+              timeout: 5s
+              retries: 60
+        {{{string.Join('\n', jobs.Where(job => job.Kind == JobKind.Schema).Select(Schema)).Indent(2)}}}
+          # The role of all other jobs: it reads and writes rows, no more.
+          grants:
+            image: postgres:17
+            depends_on:
+              migrate:
+                condition: service_completed_successfully
+            entrypoint: ["sh", "-c", "psql -q -v ON_ERROR_STOP=1 -f /grants.sql -f /login.sql \"$$(cat /run/secrets/OWNER_DATABASE_URL)\""]
+            secrets:
+              - OWNER_DATABASE_URL
+            volumes:
+              - ../migrations/grants.sql:/grants.sql:ro
+              - ./compose-login.sql:/login.sql:ro
+          fake-stripe:
+            <<: *fakes
+            command: ["/fakes/fake-stripe/fake-stripe.dll", "--port", "12111"]
+          fake-sumup:
+            <<: *fakes
+            network_mode: service:fake-stripe
+            command: ["/fakes/fake-sumup/fake-sumup.dll", "--port", "12112", "--merchant", "MDESK:sup_sk_not_a_secret"]
+          mail:
+            <<: *fakes
+            network_mode: service:fake-stripe
+            command: ["/fakes/fake-smtp/fake-smtp.dll", "--port", "2525", "--dir", "/mails"]
+            volumes:
+              - mails:/mails
+        {{{string.Join('\n', jobs.Where(job => job.Kind != JobKind.Schema).Select(job => Job(job, zone))).Indent(2)}}}
+
+        secrets:
+        {{{string.Join('\n', Secrets(jobs).Select(name => $"{name}:\n  file: ${{JOBS_SECRETS:-./compose-secrets}}/{name}")).Indent(2)}}}
+
+        volumes:
+          postgres: {}
+          mails: {}
+
+        """;
+
+    private static IEnumerable<string> Secrets(IReadOnlyList<JobDefinition> jobs) =>
+        jobs.SelectMany(job => job.Secrets).Distinct(StringComparer.Ordinal).Prepend("OWNER_DATABASE_URL").Prepend("POSTGRES_PASSWORD");
+
+    private static string Schema(JobDefinition job) => $"""
+        {job.Name}:
+        {Image(job).Indent(2)}
+          depends_on:
+            postgres:
+              condition: service_healthy
+          environment:
+            DATABASE_URL_FILE: /run/secrets/OWNER_DATABASE_URL
+          secrets:
+            - OWNER_DATABASE_URL
+        """;
+
+    private static string Job(JobDefinition job, string zone) => $"""
+        {job.Name}:
+          <<: *job
+        {Image(job).Indent(2)}
+          mem_limit: {job.MemoryMiB}m
+          environment:
+            JOBS_TIME_ZONE: {zone}
+        {string.Join('\n', job.Secrets.Select(name => $"{name}_FILE: /run/secrets/{name}")).Indent(4)}
+          secrets:
+        {string.Join('\n', job.Secrets.Select(name => $"- {name}")).Indent(4)}
+        """;
+
+    private static string Image(JobDefinition job) => $$"""
+        image: ${IMAGE_PREFIX:-jobs}/{{job.Name}}:${TAG:-latest}
+        build:
+          context: ..
+          dockerfile: docker/Dockerfile
+          args:
+            JOB: {{job.Name}}
+        """;
+}

@@ -1,0 +1,160 @@
+using System.Globalization;
+using Jobs.Runs;
+using Jobs.Tests.Rig;
+using Xunit;
+
+namespace Jobs.Tests.Rendering;
+
+public sealed class AlertTests
+{
+    private static readonly string Rules = PostgresFixture.RepositoryFile("docker/kubernetes/alerts/rules.yaml");
+
+    private static readonly List<AlertingRule> Alerts =
+        Assert.Single(Assert.IsType<PrometheusRule>(Assert.Single(KubernetesObject.Read(File.ReadAllText(Rules)))).Spec.Groups).Rules;
+
+    [Fact]
+    public void Every_scheduled_job_is_late_after_its_longest_pause_and_its_longest_run()
+    {
+        var late = Alerts.Where(alert => alert.Alert == "JobLate").ToDictionary(alert => alert.Labels["cronjob"], StringComparer.Ordinal);
+        Assert.Equal(Catalogue.Jobs.Where(job => job.Schedule is not null).Select(job => job.Name).ToHashSet(), late.Keys.ToHashSet());
+        Assert.All(late, alert =>
+        {
+            var job = Catalogue.Find(alert.Key);
+            var limit = long.Parse(alert.Value.Expr[(alert.Value.Expr.LastIndexOf('>') + 1)..], CultureInfo.InvariantCulture);
+            Assert.InRange(limit, (job.ExpectedInterval!.Value + job.Timeout).TotalSeconds, (job.ExpectedInterval.Value + job.Timeout).TotalSeconds + 3660);
+            Assert.Equal(job.MovesMoney ? "critical" : "warning", alert.Value.Labels["severity"]);
+        });
+    }
+
+    [Fact]
+    public void Every_alert_has_a_runbook_and_every_runbook_an_alert()
+    {
+        var runbooks = Directory.GetFiles(PostgresFixture.RepositoryFile("docker/runbooks")).Select(file => $"docker/runbooks/{Path.GetFileName(file)}");
+        Assert.Equal(runbooks.Order(StringComparer.Ordinal), Alerts.Select(alert => alert.Annotations["runbook"]).Distinct().Order(StringComparer.Ordinal));
+        Assert.All(Alerts, alert =>
+        {
+            var page = File.ReadAllText(PostgresFixture.RepositoryFile(alert.Annotations["runbook"]));
+            Assert.StartsWith($"# {alert.Alert}\n", page, StringComparison.Ordinal);
+            Assert.All(["## Look first", "## Do", "## Do not", "SELECT"], part => Assert.Contains(part, page, StringComparison.Ordinal));
+        });
+    }
+
+    [Fact]
+    public async Task Prometheus_alerts_on_what_goes_wrong_and_on_nothing_else()
+    {
+        var promtool = Shell.Find("promtool");
+        Assert.SkipWhen(promtool is null, "promtool is not installed (Debian: prometheus): the rules are read strictly, but not tried");
+        using var folder = new Folder();
+        // A rules file is what stands under spec.
+        var spec = File.ReadLines(Rules).SkipWhile(line => line != "spec:").Skip(1).Select(line => line.Length > 2 ? line[2..] : "");
+        var rules = await Shell.RunAsync(promtool!, ["check", "rules", folder.Write("spec.yaml", string.Join('\n', spec))]);
+        Assert.True(rules.ExitCode == 0, rules.ToString());
+        var cases = await Shell.RunAsync(promtool!, ["test", "rules", folder.Write("cases.yaml", Cases)]);
+        Assert.True(cases.ExitCode == 0, cases.ToString());
+    }
+
+    // One minute a step, from the epoch. autopayment: late after 24 h + 1 h + 4 h 1 min = 1741 min.
+    private const string Cases = """
+        rule_files: [spec.yaml]
+        evaluation_interval: 1m
+        tests:
+          - name: succeeded a minute ago, every time
+            interval: 1m
+            input_series:
+              - series: kube_cronjob_status_last_successful_time{namespace="jobs", cronjob="autopayment"}
+                values: 0+60x2000
+              - series: kube_cronjob_created{namespace="jobs", cronjob="autopayment"}
+                values: 0x2000
+            alert_rule_test:
+              - {eval_time: 1999m, alertname: JobLate, exp_alerts: []}
+          - name: succeeded once, and then no more
+            interval: 1m
+            input_series:
+              - series: kube_cronjob_status_last_successful_time{namespace="jobs", cronjob="autopayment"}
+                values: 60x2000
+              - series: kube_cronjob_created{namespace="jobs", cronjob="autopayment"}
+                values: 0x2000
+            alert_rule_test:
+              - {eval_time: 1742m, alertname: JobLate, exp_alerts: []}
+              - eval_time: 1743m
+                alertname: JobLate
+                exp_alerts:
+                  - exp_labels: {namespace: jobs, cronjob: autopayment, severity: critical}
+                    exp_annotations: {summary: autopayment has not succeeded for 1d 5h 2m 0s, runbook: docker/runbooks/job-late.md}
+          - name: never succeeded
+            interval: 1m
+            input_series:
+              - series: kube_cronjob_created{namespace="jobs", cronjob="autopayment"}
+                values: 0x2000
+            alert_rule_test:
+              - eval_time: 1742m
+                alertname: JobLate
+                exp_alerts:
+                  - exp_labels: {namespace: jobs, cronjob: autopayment, severity: critical}
+                    exp_annotations: {summary: autopayment has not succeeded for 1d 5h 2m 0s, runbook: docker/runbooks/job-late.md}
+          - name: failed, and a later run succeeded; another failed since
+            interval: 1m
+            input_series:
+              - series: kube_job_status_start_time{namespace="jobs", job_name="cleanup-1"}
+                values: 100x60
+              - series: kube_job_failed{namespace="jobs", job_name="cleanup-1", condition="true"}
+                values: 1x60
+              - series: kube_job_owner{namespace="jobs", job_name="cleanup-1", owner_kind="CronJob", owner_name="cleanup"}
+                values: 1x60
+              - series: kube_cronjob_status_last_successful_time{namespace="jobs", cronjob="cleanup"}
+                values: 200x60
+              - series: kube_job_status_start_time{namespace="jobs", job_name="autopayment-1"}
+                values: 300x60
+              - series: kube_job_failed{namespace="jobs", job_name="autopayment-1", condition="true"}
+                values: 1x60
+              - series: kube_job_owner{namespace="jobs", job_name="autopayment-1", owner_kind="CronJob", owner_name="autopayment"}
+                values: 1x60
+              - series: kube_cronjob_status_last_successful_time{namespace="jobs", cronjob="autopayment"}
+                values: 200x60
+              - series: kube_job_status_start_time{namespace="jobs", job_name="daily-stats-1"}
+                values: 300x60
+              - series: kube_job_failed{namespace="jobs", job_name="daily-stats-1", condition="true"}
+                values: 1x60
+              - series: kube_job_owner{namespace="jobs", job_name="daily-stats-1", owner_kind="CronJob", owner_name="daily-stats"}
+                values: 1x60
+              - series: kube_cronjob_created{namespace="jobs", cronjob="daily-stats"}
+                values: 50x60
+            alert_rule_test:
+              - eval_time: 30m
+                alertname: JobFailed
+                exp_alerts:
+                  - exp_labels: {namespace: jobs, cronjob: autopayment, severity: warning}
+                    exp_annotations: {summary: "autopayment failed, and no run of it has succeeded since", runbook: docker/runbooks/job-failed.md}
+                  - exp_labels: {namespace: jobs, cronjob: daily-stats, severity: warning}
+                    exp_annotations: {summary: "daily-stats failed, and no run of it has succeeded since", runbook: docker/runbooks/job-failed.md}
+          - name: killed for its memory, suspended, not migrated
+            interval: 1m
+            input_series:
+              - series: kube_pod_container_status_terminated_reason{namespace="jobs", pod="cleanup-1-a", container="cleanup", reason="OOMKilled"}
+                values: 1x2000
+              - series: kube_pod_container_status_terminated_reason{namespace="jobs", pod="cleanup-2-a", container="cleanup", reason="Completed"}
+                values: 1x2000
+              - series: kube_cronjob_spec_suspend{namespace="jobs", cronjob="cleanup"}
+                values: 1x2000
+              - series: kube_cronjob_spec_suspend{namespace="jobs", cronjob="record-payment"}
+                values: 1x2000
+              - series: kube_job_failed{namespace="jobs", job_name="migrate-0.1.0", condition="true"}
+                values: 1x2000
+            alert_rule_test:
+              - eval_time: 1500m
+                alertname: JobOutOfMemory
+                exp_alerts:
+                  - exp_labels: {namespace: jobs, container: cleanup, severity: warning}
+                    exp_annotations: {summary: cleanup was killed for using more memory than its limit, runbook: docker/runbooks/job-out-of-memory.md}
+              - eval_time: 1500m
+                alertname: JobSuspended
+                exp_alerts:
+                  - exp_labels: {namespace: jobs, cronjob: cleanup, severity: warning}
+                    exp_annotations: {summary: cleanup has been suspended for a day, runbook: docker/runbooks/job-suspended.md}
+              - eval_time: 1500m
+                alertname: MigrationFailed
+                exp_alerts:
+                  - exp_labels: {namespace: jobs, job_name: migrate-0.1.0, severity: critical}
+                    exp_annotations: {summary: "migrate-0.1.0 failed: the jobs of this release do not run on the older schema", runbook: docker/runbooks/migration-failed.md}
+        """;
+}
