@@ -1,4 +1,3 @@
-using System.Data;
 using Dapper;
 using Npgsql;
 
@@ -36,36 +35,26 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
     public Task<int> ExecuteAsync(string sql, object? parameters = null) =>
         connection.ExecuteAsync(Command(sql, parameters));
 
-    public async Task<List<T>> QueryAsync<T>(string sql, object? parameters = null)
-    {
-        await using var answers = await ReadAsync(Command(sql, parameters));
-        var rows = await answers.ReadAsync<T>();
-        await answers.EndAsync();
-        return rows;
-    }
+    public async Task<List<T>> QueryAsync<T>(string sql, object? parameters = null) =>
+        (await connection.QueryAsync<T>(Command(sql, parameters))).AsList();
 
-    /// <exception cref="InvalidOperationException">It is not exactly one row.</exception>
-    public Task<T> SingleAsync<T>(string sql, object? parameters = null) => SingleAsync<T>(Command(sql, parameters));
+    public Task<T> SingleAsync<T>(string sql, object? parameters = null) =>
+        connection.QuerySingleAsync<T>(Command(sql, parameters));
 
-    /// <exception cref="InvalidOperationException">It is more than one row.</exception>
-    public async Task<T?> SingleOrDefaultAsync<T>(string sql, object? parameters = null)
-    {
-        await using var answers = await ReadAsync(Command(sql, parameters));
-        var row = await answers.ReadSingleOrDefaultAsync<T>();
-        await answers.EndAsync();
-        return row;
-    }
+    public Task<T?> SingleOrDefaultAsync<T>(string sql, object? parameters = null) =>
+        connection.QuerySingleOrDefaultAsync<T?>(Command(sql, parameters));
 
     /// <summary>
     /// Several statements in one round trip, their answers in order. Each takes a snapshot of its own: what follows a lock
     /// shows what its previous holder wrote.
     /// </summary>
-    public Task<Answers> QueryMultipleAsync(string sql, object? parameters = null) => ReadAsync(Command(sql, parameters));
+    public Task<SqlMapper.GridReader> QueryMultipleAsync(string sql, object? parameters = null) =>
+        connection.QueryMultipleAsync(Command(sql, parameters));
 
     /// <summary>The transaction's last statement: the COMMIT travels with it.</summary>
     /// <remarks>It commits whatever the statement returns: a statement that may find nothing to do must be all or nothing.</remarks>
     public Task<T> SingleAndCommitAsync<T>(string sql, object? parameters = null) =>
-        SingleAsync<T>(LastCommand(sql, parameters));
+        connection.QuerySingleAsync<T>(LastCommand(sql, parameters));
 
     /// <inheritdoc cref="SingleAndCommitAsync{T}(string, object?)"/>
     /// <returns>The number of rows written.</returns>
@@ -74,17 +63,6 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
 
     /// <summary>A bare command that is the transaction's last statement.</summary>
     internal NpgsqlCommand LastCommand(string sql) => new(LastText(sql), connection, transaction);
-
-    private async Task<T> SingleAsync<T>(CommandDefinition command)
-    {
-        await using var answers = await ReadAsync(command);
-        var row = await answers.ReadSingleAsync<T>();
-        await answers.EndAsync();
-        return row;
-    }
-
-    private async Task<Answers> ReadAsync(CommandDefinition command) =>
-        new(await connection.ExecuteReaderAsync(command, CommandBehavior.Default), Cancellation);
 
     private CommandDefinition LastCommand(string sql, object? parameters) => Bound(LastText(sql), parameters);
 

@@ -1,3 +1,4 @@
+using Dapper;
 using Jobs.Database;
 
 namespace Jobs.Receipts;
@@ -74,7 +75,7 @@ public sealed class Receipt
             {
                 await using var answers = await tx.QueryMultipleAsync($"{Find};\n{FindItems}", new { paymentId });
                 var receipt = await answers.ReadSingleOrDefaultAsync<Receipt>();
-                receipt?.Items = await answers.ReadAsync<ReceiptItem>();
+                receipt?.Items = (await answers.ReadAsync<ReceiptItem>()).AsList();
                 return receipt;
             },
             cancellation);

@@ -90,11 +90,11 @@ internal sealed class CounterView
         return new()
         {
             Now = now,
-            Terminals = await answers.ReadAsync<Terminal>(),
-            Queue = await answers.ReadAsync<QueuedPayment>(),
-            Payments = await answers.ReadAsync<CounterPayment>(),
-            Totals = await answers.ReadAsync<Total>(),
-            Locks = await answers.ReadAsync<PayerLock>(),
+            Terminals = [.. await answers.ReadAsync<Terminal>()],
+            Queue = [.. await answers.ReadAsync<QueuedPayment>()],
+            Payments = [.. await answers.ReadAsync<CounterPayment>()],
+            Totals = [.. await answers.ReadAsync<Total>()],
+            Locks = [.. await answers.ReadAsync<PayerLock>()],
             Fallback = Fallback.Read(await answers.ReadSingleOrDefaultAsync<string?>(), now),
         };
     }
