@@ -1,3 +1,4 @@
+using System.Data;
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
@@ -104,6 +105,8 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
     /// <summary>Bad luck that a repetition may escape, as opposed to an error in data or SQL.</summary>
     public static bool IsPassing(Exception e) => e switch
     {
+        // A row that breaks off while its columns are read: Dapper wraps what happened.
+        DataException { InnerException: { } inner } => IsPassing(inner),
         PostgresException p => p.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
                 or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
                 or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections
@@ -115,9 +118,12 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
     };
 
     /// <summary>Nobody there, or somebody who is only starting or ending; as opposed to one who refuses this transaction.</summary>
-    private static bool IsAway(Exception e) => e is PostgresException p
-        ? p.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow
-        : e is NpgsqlException { InnerException: IOException or System.Net.Sockets.SocketException or AggregateException };
+    private static bool IsAway(Exception e) => e switch
+    {
+        DataException { InnerException: { } inner } => IsAway(inner),
+        PostgresException p => p.SqlState is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow,
+        _ => e is NpgsqlException { InnerException: IOException or System.Net.Sockets.SocketException or AggregateException },
+    };
 
     private static string Describe(Exception e) => e is PostgresException p ? $"{p.SqlState} {p.MessageText}" : e.Message;
 

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Jobs.Database;
@@ -9,7 +10,8 @@ namespace Jobs.Runs;
 internal static class Failures
 {
     /// <returns>True when the sentence says it all, so that a stack trace would only hide it.</returns>
-    public static bool IsPlain(Exception e) => e is OperatorException or DatabaseUrlException or NpgsqlException;
+    public static bool IsPlain(Exception e) =>
+        e is OperatorException or DatabaseUrlException or NpgsqlException or DataException { InnerException: NpgsqlException };
 
     /// <returns>One line, whatever line ends were in what it quotes.</returns>
     public static string Sentence(Exception e) => string.Concat(Describe(e).Select(c => char.IsControl(c) ? ' ' : c));
@@ -18,6 +20,7 @@ internal static class Failures
     {
         DatabaseUrlException => $"DATABASE_URL: {e.Message}",
         PostgresException p => OfServer(p),
+        DataException { InnerException: NpgsqlException inRow } => Describe(inRow),
         NpgsqlException n when MissingFile(n) is { } missing =>
             $"a file that DATABASE_URL names cannot be read ({missing}); check sslrootcert, sslcert and sslkey",
         NpgsqlException { InnerException: AuthenticationException a } =>
