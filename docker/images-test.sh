@@ -109,6 +109,10 @@ SQL
 until_it post 12111 /_fake/seed "{\"customers\":[{\"id\":\"cus_{n}\",\"payment_methods\":[{\"id\":\"pm_{n}\"}],\"repeat\":$due}]}"
 until_it post 12112 /_fake/merchants '{"code":"MDESK","key":"sup_sk_desk","currency":"EUR","readers":[{"serial":"SOLO-1","name":"Desk"}]}'
 
+# --- one container that starts jobs on time: of one job, and looked at in the end
+
+docker run -d --label "pod=$pod" --network "container:$pod" --name "$pod-scheduler" "${tight[@]}" "${environment[@]}" "$prefix/scheduler" scheduler send-notifications > /dev/null
+
 # --- a run that is stopped while it charges
 
 stops() {
@@ -159,6 +163,12 @@ check "no image runs as root" nobody
 
 no_shell() { ! docker run --rm --label "pod=$pod" --network none --entrypoint /bin/sh "$prefix/autopayment" -c true > /dev/null 2>&1; }
 check "no image has a shell" no_shell
+
+on_time() {
+    until_it eval '[ "$(sql -c "SELECT count(*) FROM job_runs WHERE job = '\''send-notifications'\'' AND trigger = '\''schedule'\''")" -ge 1 ]' \
+        && docker stop -t 10 "$pod-scheduler" > /dev/null && [ "$(state scheduler ExitCode)" = 0 ]
+}
+check "the scheduler starts a job at its minute, and ends when it is told to" on_time
 
 in_bounds() { ! docker ps -aq --filter "label=pod=$pod" | xargs docker inspect -f '{{.State.OOMKilled}}' | grep -q true; }
 check "128 MB were enough" in_bounds

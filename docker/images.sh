@@ -14,7 +14,8 @@ most_ratio=1.2  # all images together, against one
 IMAGE_PREFIX=${IMAGE_PREFIX:-jobs}
 VERSION=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
 TAG=${TAG:-$VERSION}
-jobs=$(find jobs migrations -name '*.csproj' | sed 's|.*/||; s|\.csproj$||' | sort)
+jobs="$(find jobs migrations -name '*.csproj' | sed 's|.*/||; s|\.csproj$||' | sort)
+scheduler"
 # The builder before BuildKit where docker has no other.
 docker buildx version > /dev/null 2>&1 || export DOCKER_BUILDKIT=0
 

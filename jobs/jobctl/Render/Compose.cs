@@ -19,6 +19,11 @@ internal static class Compose
         #
         # starts what the job needs before it: PostgreSQL, migrate, the grants, the fakes of Stripe and SumUp and a mail server that
         # keeps the mails. Secrets are files of JOBS_SECRETS, a folder; the one in here holds fakes.
+        #
+        #   docker compose -f docker/compose.yaml --profile scheduler up
+        #
+        # starts every job when it is due, from one image with all of them. It has all their secrets; beside it, cron, systemd and
+        # Kubernetes give each job its own.
 
         x-fakes: &fakes
           image: ${IMAGE_PREFIX:-jobs}/fakes:${TAG:-latest}
@@ -93,6 +98,24 @@ internal static class Compose
             volumes:
               - mails:/mails
         {{{string.Join('\n', jobs.Where(job => job.Kind != JobKind.Schema).Select(job => Job(job, zone))).Indent(2)}}}
+          scheduler:
+            <<: *job
+            profiles:
+              - scheduler
+            image: ${IMAGE_PREFIX:-jobs}/scheduler:${TAG:-latest}
+            build:
+              context: ..
+              dockerfile: docker/Dockerfile
+              args:
+                JOB: scheduler
+            command: ["scheduler"]
+            restart: unless-stopped
+            mem_limit: 1g
+            environment:
+              JOBS_TIME_ZONE: {{{zone}}}
+        {{{string.Join('\n', JobSecrets(jobs).Select(name => $"{name}_FILE: /run/secrets/{name}")).Indent(6)}}}
+            secrets:
+        {{{string.Join('\n', JobSecrets(jobs).Select(name => $"- {name}")).Indent(6)}}}
 
         secrets:
         {{{string.Join('\n', Secrets(jobs).Select(name => $"{name}:\n  file: ${{JOBS_SECRETS:-./compose-secrets}}/{name}")).Indent(2)}}}
@@ -104,7 +127,9 @@ internal static class Compose
         """;
 
     private static IEnumerable<string> Secrets(IReadOnlyList<JobDefinition> jobs) =>
-        jobs.SelectMany(job => job.Secrets).Distinct(StringComparer.Ordinal).Prepend("OWNER_DATABASE_URL").Prepend("POSTGRES_PASSWORD");
+        JobSecrets(jobs).Prepend("OWNER_DATABASE_URL").Prepend("POSTGRES_PASSWORD");
+
+    private static IEnumerable<string> JobSecrets(IReadOnlyList<JobDefinition> jobs) => jobs.SelectMany(job => job.Secrets).Distinct(StringComparer.Ordinal);
 
     private static string Schema(JobDefinition job) => $"""
         {job.Name}:

@@ -22,7 +22,7 @@ internal static class NextCommand
         RunAsync,
         new ToolArgument("job", "One job; all that are scheduled when left out.", [.. Scheduled.Select(job => job.Name)]));
 
-    private static IEnumerable<JobDefinition> Scheduled => Catalogue.Jobs.Where(job => job.Schedule is not null);
+    public static IEnumerable<JobDefinition> Scheduled => Catalogue.Jobs.Where(job => job.Schedule is not null);
 
     private static async Task RunAsync(ToolRun run)
     {

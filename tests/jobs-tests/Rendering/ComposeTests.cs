@@ -30,6 +30,18 @@ public sealed class ComposeTests
     });
 
     [Fact]
+    public void The_scheduler_has_a_profile_of_its_own_and_the_secrets_of_all_jobs()
+    {
+        var service = Compose.Services["scheduler"];
+        Assert.Equal(["scheduler"], service.Profiles);
+        Assert.Equal(["scheduler"], service.Command);
+        Assert.Equal("scheduler", service.Build!.Args["JOB"]);
+        Assert.True(service is { ReadOnly: true, User: "65532:65532", CapDrop: ["ALL"], SecurityOpt: ["no-new-privileges:true"] });
+        Assert.Equal(Jobs.SelectMany(job => job.Secrets).ToHashSet(), service.Secrets.ToHashSet());
+        Assert.Equal(service.Secrets.Select(name => $"{name}_FILE").Append("JOBS_TIME_ZONE").ToHashSet(), service.Environment.Keys.ToHashSet());
+    }
+
+    [Fact]
     public void Without_a_name_only_what_the_jobs_need_is_started() => Assert.Equal(
         ["fake-stripe", "fake-sumup", "grants", "mail", "migrate", "postgres"],
         Compose.Services.Where(service => service.Value.Profiles.Count == 0).Select(service => service.Key).Order(StringComparer.Ordinal));
@@ -97,7 +109,7 @@ public sealed class ComposeTests
     {
         var compose = Shell.Find("docker-compose");
         Assert.SkipWhen(compose is null, "docker-compose is not installed: the file is read strictly, but not by Compose");
-        var services = await Shell.RunAsync(compose!, ["-f", Path.Combine(Docker, "compose.yaml"), "--profile", "jobs", "config", "--services"]);
+        var services = await Shell.RunAsync(compose!, ["-f", Path.Combine(Docker, "compose.yaml"), "--profile", "jobs", "--profile", "scheduler", "config", "--services"]);
         Assert.True(services.ExitCode == 0, services.ToString());
         Assert.Equal(Compose.Services.Keys.ToHashSet(), services.Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries).ToHashSet());
     }

@@ -24,7 +24,7 @@ public sealed partial class ImageTests
         await script.WaitForExitAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(
-            Catalogue.Jobs.Select(j => $"club/{j.Name}:7").Order(StringComparer.Ordinal),
+            Catalogue.Jobs.Select(j => j.Name).Append("scheduler").Select(name => $"club/{name}:7").Order(StringComparer.Ordinal),
             names.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
     }
 
