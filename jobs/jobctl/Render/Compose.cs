@@ -32,8 +32,6 @@ internal static class Compose
             dockerfile: docker/fakes.Dockerfile
 
         x-job: &job
-          profiles:
-            - jobs
           depends_on:
             grants:
               condition: service_completed_successfully
@@ -146,6 +144,8 @@ internal static class Compose
     private static string Job(JobDefinition job, string zone) => $"""
         {job.Name}:
           <<: *job
+          profiles:
+            - jobs
         {Image(job).Indent(2)}
           mem_limit: {job.MemoryMiB}m
           environment:

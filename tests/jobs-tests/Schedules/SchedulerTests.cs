@@ -13,7 +13,7 @@ public sealed class SchedulerTests(PostgresFixture fixture)
         (world.Environment["MAIL_FROM"], world.Environment["MAIL_PICKUP_DIR"]) = ("office@example.test", mails.FullName);
         using var scheduler = world.Start("jobctl", "scheduler", "send-notifications");
 
-        for (var end = DateTime.UtcNow.AddSeconds(75); await world.ScalarAsync<long>("SELECT count(*) FROM job_runs") == 0; await Task.Delay(250, TestContext.Current.CancellationToken))
+        for (var end = DateTime.UtcNow.AddSeconds(75); await world.ScalarAsync<long>("SELECT count(*) FROM job_runs WHERE job <> 'migrate'") == 0; await Task.Delay(250, TestContext.Current.CancellationToken))
         {
             Assert.True(DateTime.UtcNow < end, "a minute passed, and no job was started");
         }
@@ -22,7 +22,7 @@ public sealed class SchedulerTests(PostgresFixture fixture)
         var result = await scheduler.EndAsync();
         Assert.True(result.ExitCode == 0, result.ToString());
         Assert.Contains("jobs by the time of Europe/Paris", result.Stderr, StringComparison.Ordinal);
-        var run = Assert.Single(await world.QueryAsync("SELECT job, trigger, extract(second FROM started_at)::float8 AS second FROM job_runs"));
+        var run = Assert.Single(await world.QueryAsync("SELECT job, trigger, extract(second FROM started_at)::float8 AS second FROM job_runs WHERE job <> 'migrate'"));
         Assert.Equal(("send-notifications", "schedule"), ((string)run.job, (string)run.trigger));
         // On the minute, as far as a busy machine allows.
         Assert.InRange((double)run.second, 0, 30);
