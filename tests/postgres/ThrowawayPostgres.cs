@@ -21,6 +21,7 @@ public sealed class ThrowawayPostgres : IAsyncDisposable
     private readonly SemaphoreSlim _cloning = new(1, 1);
     private readonly string _prefix = "jobs_test_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
     private int _created;
+    private string? _strategy;
     private int _disposed;
 
     private ThrowawayPostgres(RunningServer server, bool superuser)
@@ -136,7 +137,8 @@ public sealed class ThrowawayPostgres : IAsyncDisposable
             {
                 if (template is not null)
                     await CutConnectionsAsync(template, cancellationToken);
-                await RunAsync(_admin, $"CREATE DATABASE {Quote(name)} TEMPLATE {Quote(source)}", cancellationToken);
+                _strategy ??= await StrategyAsync(cancellationToken);
+                await RunAsync(_admin, $"CREATE DATABASE {Quote(name)} TEMPLATE {Quote(source)}{_strategy}", cancellationToken);
                 _databases[name] = true;
                 return name;
             }
@@ -233,6 +235,13 @@ public sealed class ThrowawayPostgres : IAsyncDisposable
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'");
         command.Parameters.Add(new NpgsqlParameter { Value = database });
         await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    // From version 15 on a copy goes through the log unless told otherwise, which takes half as long again.
+    private async Task<string> StrategyAsync(CancellationToken cancel)
+    {
+        await using var connection = await _admin.OpenConnectionAsync(cancel);
+        return connection.PostgreSqlVersion.Major >= 15 ? " STRATEGY FILE_COPY" : "";
     }
 
     private static async Task RunAsync(NpgsqlDataSource source, string sql, CancellationToken cancel)
