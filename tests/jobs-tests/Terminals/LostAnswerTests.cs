@@ -173,6 +173,7 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
     public async Task In_a_fallback_that_somebody_turned_on_nothing_is_sent_and_what_is_open_is_still_settled()
     {
         await using var counter = await CounterScene.OpenAsync(fixture);
+        await counter.Merchant.SetClockAsync(DateTimeOffset.UtcNow);
         await counter.Merchant.ScriptAsync("SOLO-1", new { start_after_ms = 20, after_ms = 1000 });
         var open = await counter.QueueAsync("ada");
         using (var killed = counter.World.Start("process-payment-queue", "--output", "json"))
@@ -180,6 +181,8 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
             await ProcessPaymentQueueTests.UntilAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
             killed.Kill();
         }
+
+        await counter.Merchant.RealClockAsync();
 
         Assert.Equal(0, (await counter.World.RunAsync("fallback-mode", "--activate", "--reason", "no line", "--actor", "eve")).ExitCode);
         var waiting = await counter.QueueAsync("bea");

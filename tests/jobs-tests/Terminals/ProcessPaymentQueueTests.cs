@@ -41,7 +41,7 @@ public sealed class ProcessPaymentQueueTests(PostgresFixture fixture)
     public async Task Two_readers_work_at_once_and_two_payments_of_one_person_one_after_the_other()
     {
         await using var counter = await CounterScene.OpenAsync(fixture, "A", "B");
-        await counter.Merchant.ConfigureAsync(new { script = new { start_after_ms = 20, after_ms = 600 } });
+        await counter.Merchant.ConfigureAsync(new { script = new { start_after_ms = 20, after_ms = 1500 } });
         var first = await counter.QueueAsync(MemberScene.Ada, 1000, "first");
         var second = await counter.QueueAsync(MemberScene.Ada, 1000, "second");
         var other = await counter.QueueAsync("bea");
@@ -108,10 +108,15 @@ public sealed class ProcessPaymentQueueTests(PostgresFixture fixture)
     {
         await using var counter = await CounterScene.OpenAsync(fixture);
         await counter.Merchant.ConfigureAsync(new { status = "none" });
-        await counter.Merchant.StrangerAsync("SOLO-1", 500, new { start_after_ms = 0, after_ms = 1500 });
+        await counter.Merchant.SetClockAsync(DateTimeOffset.UtcNow);
+        await counter.Merchant.StrangerAsync("SOLO-1", 500, new { start_after_ms = 0, after_ms = 1 });
         var payment = await counter.QueueAsync("ada");
 
-        var result = await counter.RunAsync();
+        var running = counter.RunAsync();
+        await UntilAsync(async () => await counter.AskedAsync() > 0);
+        // Only now does the other sale come to its end.
+        await counter.Merchant.RealClockAsync();
+        var result = await running;
 
         Assert.Equal(0, result.ExitCode);
         Assert.Equal(1, result.Counter("approved"));
@@ -189,11 +194,15 @@ public sealed class ProcessPaymentQueueTests(PostgresFixture fixture)
     public async Task Approved_after_it_was_canceled_here_the_money_is_kept_for_a_refund()
     {
         await using var counter = await CounterScene.OpenAsync(fixture);
+        await counter.Merchant.SetClockAsync(DateTimeOffset.UtcNow);
         await counter.Merchant.ScriptAsync("SOLO-1", new { start_after_ms = 20, after_ms = 1500, processing_ms = 1400 });
         var payment = await counter.QueueAsync("ada");
         var running = counter.RunAsync();
         await UntilAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
+        // The card is read, and the answer of its bank is awaited.
+        await counter.Merchant.AdvanceAsync(TimeSpan.FromMilliseconds(700));
         await counter.World.ExecuteAsync("UPDATE payments SET status = 'canceled' WHERE id = @payment", new { payment });
+        await counter.Merchant.RealClockAsync();
 
         Assert.Equal(1, (await running).Counter("parked_payments"));
 
