@@ -35,7 +35,8 @@ public sealed class TerminalQueue(Db db, JobRun run)
     // Left by a run that died between its claim and the mark that it sends: nothing left for the provider. A row that somebody set
     // to `processing` by hand, or an older version, is followed by its reference; without one nobody can tell.
     private const string TakeOver =
-        """
+        $"""
+        {Turn};
         WITH unsent AS (
             UPDATE terminal_attempts
             SET outcome = 'not_sent', reason = 'run_ended', settled_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -97,16 +98,21 @@ public sealed class TerminalQueue(Db db, JobRun run)
 
     // First come, first served - except behind a payment of the same person whose result is awaited, and behind a lease that an
     // application holds: then the next one goes first.
-    private const string Head =
+    private const string Eligible =
         """
-        SELECT q.id AS queue_id, q.payment_id, p.user_id, q.position, p.amount_minor, p.currency
-        FROM payment_queue AS q
-        JOIN payments AS p ON p.id = q.payment_id
-        WHERE q.status = 'waiting' AND p.status = 'pending'
-          AND (@Only::bigint IS NULL OR q.payment_id = @Only)
+        FROM payment_queue AS w
+        JOIN payments AS p ON p.id = w.payment_id
+        WHERE w.status = 'waiting' AND p.status = 'pending'
           AND NOT EXISTS (SELECT FROM payment_queue AS other WHERE other.user_id = p.user_id AND other.status IN ('processing', 'unknown'))
           AND NOT EXISTS (SELECT FROM leases WHERE name = 'payment:user:' || p.user_id AND expires_at > clock_timestamp())
-        ORDER BY q.position, q.id
+        """;
+
+    private const string Head =
+        $"""
+        SELECT w.id AS queue_id, w.payment_id, p.user_id, w.position, p.amount_minor, p.currency
+        {Eligible}
+          AND (@Only::bigint IS NULL OR w.payment_id = @Only)
+        ORDER BY w.position, w.id
         LIMIT @limit
         """;
 
@@ -116,14 +122,21 @@ public sealed class TerminalQueue(Db db, JobRun run)
     public Task<List<WaitingPayment>> WaitingAsync(int limit) =>
         db.TransactionAsync(tx => tx.QueryAsync<WaitingPayment>(Head, new { run.Options.Only, limit }), run.Aborting);
 
+    // Who takes a place and who gives one back come one after the other. The statement behind it has a snapshot of its own: one that
+    // was given back a moment ago is seen, and goes first.
+    private const string Turn = "DO $turn$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('payment_queue')); END $turn$";
+
     // The lease goes first: without it, none of the rest happens. A fallback that began a moment ago counts.
     private const string Claim =
-        """
+        $"""
+        {Turn};
         WITH lease AS (
             INSERT INTO leases AS held (name, holder, expires_at)
             SELECT 'payment:user:' || @UserId, @Holder, clock_timestamp() + @LeaseLength
             FROM payment_queue AS q
             WHERE q.id = @QueueId AND q.status = 'waiting'
+              AND (@Only::bigint IS NOT NULL OR NOT EXISTS (
+                SELECT {Eligible} AND (w.position, w.id) < (q.position, q.id)))
               AND NOT EXISTS (
                 SELECT FROM settings
                 WHERE key = 'payment_fallback_mode' AND value ->> 'active' = 'true'
@@ -181,6 +194,7 @@ public sealed class TerminalQueue(Db db, JobRun run)
                             Reference = reference,
                             Holder = $"{run.Job.Name} {run.Id:N}",
                             LeaseLength,
+                            run.Options.Only,
                             Actor = run.Job.Name,
                             RunId = run.Id,
                         });
@@ -229,7 +243,8 @@ public sealed class TerminalQueue(Db db, JobRun run)
         db.TransactionAsync(tx => tx.ExecuteAsync(Accept, new { attempt.Id, attempt.ClientTransactionId, attempt.CheckoutId }), run.Aborting);
 
     private const string GiveBack =
-        """
+        $"""
+        {Turn};
         WITH settled AS (
             UPDATE terminal_attempts
             SET outcome = @Outcome, reason = @Reason, settled_at = clock_timestamp(), updated_at = clock_timestamp(),
