@@ -106,7 +106,8 @@ public sealed class ProcessPaymentQueue(
                 Take(attempt, () => payments.FollowAsync(attempt));
             }
 
-            // Before the look at the readers: whose payment ends from here on counts as under way once more, and its reader is seen free.
+            // Before the look at the readers, not after it: a payment that ends during the look still counts as under way, and so there
+            // is another look, which sees its reader free.
             foreach (var (id, _) in _underWay.Where(task => task.Value.IsCompleted).ToList())
             {
                 _underWay.Remove(id);

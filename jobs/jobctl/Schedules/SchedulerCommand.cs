@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Jobs.Billing;
@@ -36,7 +37,8 @@ internal static class SchedulerCommand
         for (var seen = DateTime.UtcNow; !run.Stopping.IsCancellationRequested;)
         {
             var now = DateTime.UtcNow;
-            // Whatever fell due since the last look, once: also after a sleep of the machine, and not again when its clock is put back.
+            // Whatever fell due since the last look, once: after a sleep of the machine too. Where its clock is put back, times that come again
+            // count again, which harms nobody.
             foreach (var (name, _) in jobs.Where(job => zone.Instants(job.Schedule, Min(seen, now).AddTicks(1)).First() <= now))
             {
                 if (running.TryGetValue(name, out var earlier) && !earlier.Ended.IsCompleted)
@@ -45,7 +47,15 @@ internal static class SchedulerCommand
                     continue;
                 }
 
-                running[name] = Start(run, name);
+                try
+                {
+                    running[name] = Start(run, name);
+                }
+                catch (Win32Exception e)
+                {
+                    // No memory, no process: the others, and its next time, are no worse for it.
+                    await run.WarnAsync($"{name} could not be started: {e.Message}");
+                }
             }
 
             seen = now;
