@@ -45,6 +45,8 @@ internal static class Compose
           network_mode: service:fake-stripe
           env_file:
             - compose.env
+          # Within 10 s of SIGTERM a run ends by itself.
+          stop_grace_period: 15s
           user: "65532:65532"
           read_only: true
           cap_drop:

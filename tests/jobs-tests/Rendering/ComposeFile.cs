@@ -30,6 +30,7 @@ internal sealed record ComposeService
     public ComposeHealthcheck? Healthcheck { get; init; }
     public string? NetworkMode { get; init; }
     public string? Restart { get; init; }
+    public string? StopGracePeriod { get; init; }
     public List<string> Profiles { get; init; } = [];
     public List<string> Secrets { get; init; } = [];
     public List<string> Volumes { get; init; } = [];
