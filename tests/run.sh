@@ -24,7 +24,7 @@ failed=$((failed + errors))
 # The end of the output is what is read first: what failed, once more.
 if [ "$failed" -gt 0 ]; then
     echo
-    awk '/\[(STARTING|FINISHED|PASS|SKIP|NOT RUN)\]/ { on = 0 } /\[(FAIL|ERROR)\]/ { on = 14 } on-- > 0 { print substr($0, 1, 1500) }' "$log"
+    awk '/\[(STARTING|FINISHED|PASS|SKIP|NOT RUN)\]/ { on = 0 } /\[(FAIL|ERROR)\]/ { on = 60 } on-- > 0 { print substr($0, 1, 1500) }' "$log"
 fi
 passed=$((total - failed - ${skipped:-0} - ${notrun:-0}))
 echo "$passed passed, $failed failed, ${skipped:-0} skipped"
