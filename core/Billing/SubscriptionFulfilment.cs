@@ -1,4 +1,3 @@
-using Dapper;
 using Jobs.Database;
 
 namespace Jobs.Billing;
@@ -141,7 +140,7 @@ public sealed class SubscriptionFulfilment(BusinessZone zone, RenewalPolicy poli
     /// <summary>Three answers: the subscription, locked; its plan; whether the period is paid. Needs @SubscriptionId, @UserId, @PlanId, @Plan and @PeriodStart.</summary>
     internal static string Look(Tx tx) => $"{Find}\n{tx.RowLock};\n{FindPlan};\n{IsPaid}";
 
-    internal static async Task<Looked> ReadAsync(SqlMapper.GridReader answers, long? subscriptionId, DateOnly? periodStart)
+    internal static async Task<Looked> ReadAsync(Answers answers, long? subscriptionId, DateOnly? periodStart)
     {
         var subscription = await answers.ReadSingleOrDefaultAsync<Subscription>();
         var plan = await answers.ReadSingleOrDefaultAsync<Plan>();

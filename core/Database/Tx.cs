@@ -1,10 +1,9 @@
-using Dapper;
 using Npgsql;
 
 namespace Jobs.Database;
 
 /// <summary>
-/// One transaction. Commands are Dapper's, bound to the transaction and its cancellation. A round trip costs both sides more
+/// One transaction, its commands bound to it and its cancellation. A round trip costs both sides more
 /// than most statements do, so what need not wait for an answer travels with what does.
 /// </summary>
 /// <param name="connection">The connection of this transaction.</param>
@@ -32,43 +31,75 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
     internal bool Committed { get; private set; }
 
     /// <returns>The number of rows written.</returns>
-    public Task<int> ExecuteAsync(string sql, object? parameters = null) =>
-        connection.ExecuteAsync(Command(sql, parameters));
+    public Task<int> ExecuteAsync(string sql, object? parameters = null) => WriteAsync(Text(sql), parameters);
 
-    public async Task<List<T>> QueryAsync<T>(string sql, object? parameters = null) =>
-        (await connection.QueryAsync<T>(Command(sql, parameters))).AsList();
+    public Task<List<T>> QueryAsync<T>(string sql, object? parameters = null) => ReadAsync<T>(Text(sql), parameters);
 
-    public Task<T> SingleAsync<T>(string sql, object? parameters = null) =>
-        connection.QuerySingleAsync<T>(Command(sql, parameters));
+    public async Task<T> SingleAsync<T>(string sql, object? parameters = null) =>
+        (await ReadAsync<T>(Text(sql), parameters)).Single();
 
-    public Task<T?> SingleOrDefaultAsync<T>(string sql, object? parameters = null) =>
-        connection.QuerySingleOrDefaultAsync<T?>(Command(sql, parameters));
+    public async Task<T?> SingleOrDefaultAsync<T>(string sql, object? parameters = null) =>
+        (await ReadAsync<T>(Text(sql), parameters)).SingleOrDefault();
 
     /// <summary>
     /// Several statements in one round trip, their answers in order. Each takes a snapshot of its own: what follows a lock
     /// shows what its previous holder wrote.
     /// </summary>
-    public Task<SqlMapper.GridReader> QueryMultipleAsync(string sql, object? parameters = null) =>
-        connection.QueryMultipleAsync(Command(sql, parameters));
+    public async Task<Answers> QueryMultipleAsync(string sql, object? parameters = null)
+    {
+        var command = Command(Text(sql), parameters);
+        try
+        {
+            return new Answers(command, await command.ExecuteReaderAsync(Cancellation), Cancellation);
+        }
+        catch
+        {
+            await command.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>The transaction's last statement: the COMMIT travels with it.</summary>
     /// <remarks>It commits whatever the statement returns: a statement that may find nothing to do must be all or nothing.</remarks>
-    public Task<T> SingleAndCommitAsync<T>(string sql, object? parameters = null) =>
-        connection.QuerySingleAsync<T>(LastCommand(sql, parameters));
+    public async Task<T> SingleAndCommitAsync<T>(string sql, object? parameters = null) =>
+        (await ReadAsync<T>(LastText(sql), parameters)).Single();
 
     /// <inheritdoc cref="SingleAndCommitAsync{T}(string, object?)"/>
     /// <returns>The number of rows written.</returns>
-    public Task<int> ExecuteAndCommitAsync(string sql, object? parameters = null) =>
-        connection.ExecuteAsync(LastCommand(sql, parameters));
+    public Task<int> ExecuteAndCommitAsync(string sql, object? parameters = null) => WriteAsync(LastText(sql), parameters);
 
     /// <summary>A bare command that is the transaction's last statement.</summary>
     internal NpgsqlCommand LastCommand(string sql) => new(LastText(sql), connection, transaction);
 
-    private CommandDefinition LastCommand(string sql, object? parameters) => Bound(LastText(sql), parameters);
+    private async Task<int> WriteAsync(string text, object? parameters)
+    {
+        await using var command = Command(text, parameters);
+        return await command.ExecuteNonQueryAsync(Cancellation);
+    }
 
-    private CommandDefinition Command(string sql, object? parameters) => Bound(Text(sql), parameters);
+    private async Task<List<T>> ReadAsync<T>(string text, object? parameters)
+    {
+        await using var command = Command(text, parameters);
+        await using var reader = await command.ExecuteReaderAsync(Cancellation);
+        var rows = await Answers.RowsAsync<T>(reader, Cancellation);
+        // What the statements after it said, the COMMIT among them.
+        while (await reader.NextResultAsync(Cancellation))
+        {
+        }
 
-    private CommandDefinition Bound(string text, object? parameters) => new(text, parameters, transaction, cancellationToken: Cancellation);
+        return rows;
+    }
+
+    private NpgsqlCommand Command(string text, object? parameters)
+    {
+        var command = new NpgsqlCommand(text, connection, transaction);
+        if (parameters is not null)
+        {
+            Parameters.Bind(command, parameters);
+        }
+
+        return command;
+    }
 
     private string LastText(string sql)
     {

@@ -1,4 +1,3 @@
-using Dapper;
 using Jobs.Database;
 
 namespace Jobs.Receipts;
@@ -75,7 +74,7 @@ public sealed class Receipt
             {
                 await using var answers = await tx.QueryMultipleAsync($"{Find};\n{FindItems}", new { paymentId });
                 var receipt = await answers.ReadSingleOrDefaultAsync<Receipt>();
-                receipt?.Items = (await answers.ReadAsync<ReceiptItem>()).AsList();
+                receipt?.Items = await answers.ReadAsync<ReceiptItem>();
                 return receipt;
             },
             cancellation);

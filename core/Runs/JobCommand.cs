@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Jobs.Database;
 
@@ -10,34 +9,36 @@ internal sealed class JobCommand
 {
     private readonly JobDefinition _job;
     private readonly JobOption[] _options;
-    private readonly RootCommand _root;
+    private readonly Command _command;
+
+    // A RootCommand has them too, and reads their descriptions from resources at every start; and directives such as [suggest].
+    private readonly Option<bool> _help = new("--help", "-h", "-?", "/?", "/h");
+    private readonly Option<bool> _version = new("--version");
 
     public JobCommand(JobDefinition job, JobOption[] own)
     {
         _job = job;
         _options = [.. RunOptions.All, .. own];
-        _root = new RootCommand(job.Summary) { TreatUnmatchedTokensAsErrors = true };
-        // No [suggest] and the like: what is no option of ours is a mistake.
-        _root.Directives.Clear();
+        _command = new Command(job.Name) { _help, _version };
         foreach (var option in _options)
         {
-            _root.Options.Add(option.CommandLineOption);
+            _command.Options.Add(option.CommandLineOption);
         }
     }
 
     // Nor are files named by @ read: their content would end up in an error message.
-    public ParseResult Parse(string[] args) => _root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+    public ParseResult Parse(string[] args) => _command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
     /// <returns>The exit code when --help or --version was asked for, else null.</returns>
     public int? HelpOrVersion(ParseResult parsed)
     {
-        if (parsed.Action is HelpAction)
+        if (parsed.GetResult(_help) is { Implicit: false })
         {
             Console.Out.WriteLine(Help());
             return 0;
         }
 
-        if (parsed.Action is not null && parsed.Errors.Count == 0 && parsed.Tokens.Any(t => t.Value == "--version"))
+        if (parsed.GetResult(_version) is { Implicit: false } && parsed.Errors.Count == 0)
         {
             Console.Out.WriteLine(JobProgram.Version);
             return 0;

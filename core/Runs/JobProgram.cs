@@ -141,7 +141,9 @@ public static class JobProgram
         // Of several hosts that are all down for a moment, each is asked again at every attempt.
         connection.HostRecheckSeconds = 0;
         alter?.Invoke(connection);
-        var source = new NpgsqlDataSourceBuilder(connection.ConnectionString);
+        // The slim one knows PostgreSQL's ordinary types; all that it could know would cost every start some hundred generic types.
+        var source = new NpgsqlSlimDataSourceBuilder(connection.ConnectionString);
+        source.EnableTransportSecurity().EnableArrays();
         // The types used are PostgreSQL's own: reading its catalogue at every start would double the time to connect.
         source.ConfigureTypeLoading(types => types.EnableTypeLoading(false));
         return source.Build();
