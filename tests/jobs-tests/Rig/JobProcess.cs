@@ -114,6 +114,7 @@ public sealed class JobProcess : IDisposable
             using var dump = Process.Start(
                 new ProcessStartInfo(Path.Combine(published, "createdump"), ["--withheap", "--name", file, $"{_process.Id}"])
                 {
+                    UseShellExecute = false,
                     RedirectStandardOutput = true,
                     RedirectStandardError = true,
                 })!;
