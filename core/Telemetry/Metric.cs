@@ -30,7 +30,7 @@ public sealed class Metric(string name, string help, MetricKind kind = MetricKin
 
     /// <inheritdoc cref="Add(double?, ValueTuple{string, string}[])"/>
     public Metric Add(DateTime? instant, params (string Name, string Value)[] labels) =>
-        instant is { } known ? Add((known - DateTime.UnixEpoch).TotalSeconds, labels) : this;
+        instant is { } known ? Add(Math.Round((known - DateTime.UnixEpoch).TotalSeconds, 3), labels) : this;
 }
 
 public sealed record Sample(double Value, IReadOnlyList<(string Name, string Value)> Labels);

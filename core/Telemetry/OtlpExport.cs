@@ -67,7 +67,8 @@ internal sealed class OtlpExport
 
         var reader = new PeriodicExportingMetricReader(new OtlpMetricExporter(Options("v1/metrics")), int.MaxValue, most);
         using var provider = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(_resource).AddMeter(Spans.Name).AddReader(reader).Build();
-        return provider.ForceFlush(most);
+        // Sends them once; a flush would be followed by the disposal's own.
+        return provider.Shutdown(most);
     }
 
     private OtlpExporterOptions Options(string signal)

@@ -28,7 +28,9 @@ internal static class Spans
 
     public static Activity? Item(string id) => Source.StartActivity("item")?.SetTag("job.item", id);
 
-    public static Activity? Transaction() => Source.StartActivity("transaction", ActivityKind.Client)?.SetTag("db.system.name", "postgresql");
+    /// <summary>Of those that belong to a run; not the one that asks whether there is to be one.</summary>
+    public static Activity? Transaction() =>
+        Activity.Current is null ? null : Source.StartActivity("transaction", ActivityKind.Client)?.SetTag("db.system.name", "postgresql");
 
     public static Activity? Call(StripeCall call)
     {

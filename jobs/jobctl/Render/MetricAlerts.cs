@@ -33,7 +33,8 @@ internal static class MetricAlerts
         time() - max by (job_name) (jobs_run_last_success_timestamp_seconds{job_name="{{job.Name}}"}) > {{Seconds(job.LateAfter!.Value)}}
         unless on (job_name) max by (job_name) (jobs_paused_since_timestamp_seconds)
         """,
-        job.MovesMoney ? "critical" : "warning", "{{ $labels.job_name }} has not succeeded for {{ $value | humanizeDuration }}", "job-stale");
+        job.MovesMoney ? "critical" : "warning", "{{ $labels.job_name }} has not succeeded for {{ $value | humanizeDuration }}", "job-stale",
+        ("job_name", job.Name));
 
     private static IEnumerable<string> Fixed =>
     [
@@ -55,14 +56,15 @@ internal static class MetricAlerts
 
     private static string Unknown(string kind, string what, TimeSpan most, string severity) => Rule(
         "ResultUnknown", $$"""time() - min by (kind) (jobs_unknown_results_oldest_timestamp_seconds{kind="{{kind}}"}) > {{Seconds(most)}}""",
-        severity, $"Nobody has known for {{{{ $value | humanizeDuration }}}} what became of a {what}", "result-unknown");
+        severity, $"Nobody has known for {{{{ $value | humanizeDuration }}}} what became of a {what}", "result-unknown", ("kind", kind));
 
-    private static string Rule(string alert, string expression, string severity, string summary, string runbook) => $"""
+    /// <param name="own">A label that the expression has as well: rules of one name are to differ in one.</param>
+    private static string Rule(string alert, string expression, string severity, string summary, string runbook, (string Name, string Value)? own = null) => $"""
         - alert: {alert}
           expr: |-
         {expression.Indent(4)}
           labels:
-            severity: {severity}
+            severity: {severity}{(own is { } label ? $"\n    {label.Name}: {label.Value}" : "")}
           annotations:
             summary: {Yaml.Quoted(summary)}
             runbook: docker/runbooks/{runbook}.md
