@@ -26,13 +26,14 @@ internal sealed class RunMetrics
         _exitCode.Add((double?)exitCode, labels);
     }
 
-    /// <param name="lastSuccess">Of a run before this one; null: none, or nobody knows.</param>
+    /// <param name="lastSuccess">As the ledger has it, this run's included; null: none, or nobody knows.</param>
     public static RunMetrics Of(RunEnd end, DateTime? lastSuccess)
     {
-        var (metrics, completion) = (new RunMetrics(), end.StartedAt + end.Duration);
+        var success = end.IsWholeSuccess ? lastSuccess ?? end.StartedAt + end.Duration : lastSuccess;
+        var metrics = new RunMetrics();
         metrics.Add(
-            end.Job.Name, end.Shard.IsAll ? null : end.Shard.ToString(), end.StartedAt, completion,
-            end.IsWholeSuccess ? completion : lastSuccess, end.Duration, end.ExitCode);
+            end.Job.Name, end.Shard.IsAll ? null : end.Shard.ToString(), end.StartedAt,
+            end.IsWholeSuccess ? success : end.StartedAt + end.Duration, success, end.Duration, end.ExitCode);
         return metrics;
     }
 

