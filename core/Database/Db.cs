@@ -1,6 +1,7 @@
 using System.Data;
 using System.Diagnostics;
 using System.Globalization;
+using Jobs.Telemetry;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -54,6 +55,7 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
     // Not generic, unlike what leads here: generic async methods are compiled anew at every start.
     private async Task RepeatAsync(Func<Tx, Task> work, TimeSpan statementTimeout, CancellationToken cancellation)
     {
+        using var span = Spans.Transaction();
         var begun = Stopwatch.GetTimestamp();
         for (var attempt = 1; ; attempt++)
         {

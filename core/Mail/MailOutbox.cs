@@ -267,6 +267,9 @@ public sealed class MailOutbox(JobRun run, Db db)
             // 500 a mail.
         }
     }
+
+    /// <summary>Tells staff, once, of each job that should have succeeded by now: this one comes every minute.</summary>
+    public Task TellLateJobsAsync(string staff) => JobAlarm.TellLateAsync(db, staff, run.Aborting);
 }
 
 public enum Claim

@@ -45,6 +45,8 @@ internal sealed class MailValues(
         ["staff_fallback_on"] = "reason activated_by since until",
         ["staff_fallback_off"] = "reason since ended_at ended_by end_reason",
         ["staff_terminal_unknown"] = "payment_id queue_id terminal amount customer client_reference since",
+        ["staff_job_failing"] = "job failures since error run_id runbook",
+        ["staff_job_late"] = "job since error run_id runbook",
         ["staff"] = "kind details",
     }.ToDictionary(k => k.Key, k => $"{Common} {k.Value}".Split(' '), StringComparer.Ordinal);
 

@@ -36,6 +36,14 @@ public sealed record JobDefinition(
 
     /// <summary>The longest time between two runs; null: not scheduled.</summary>
     public TimeSpan? ExpectedInterval => Schedule is null ? null : new CronSchedule(Schedule).LongestPause;
+
+    /// <summary>
+    /// Without a success for longer than this it is late: the longest regular pause, an hour more where the clocks may be put back in it,
+    /// and a run as long as a run may be. Null: not scheduled.
+    /// </summary>
+    public TimeSpan? LateAfter => ExpectedInterval is { } pause
+        ? pause + (pause >= TimeSpan.FromDays(1) ? TimeSpan.FromHours(1) : TimeSpan.Zero) + Deadline
+        : null;
 }
 
 /// <summary>Every job, once. Schedules are in the business zone (JOBS_TIME_ZONE).</summary>

@@ -59,7 +59,9 @@ public sealed class CronSchedule
         get
         {
             var (longest, last) = (TimeSpan.Zero, (DateTime?)null);
-            foreach (var time in From(SomeYears).TakeWhile(time => time < Later))
+            // What every day, or every week, is alike in shows it sooner.
+            var end = _days.Count < 31 || _months.Count < 12 ? Later : SomeYears.AddDays(_weekdays.Count < 7 ? 15 : 2);
+            foreach (var time in From(SomeYears).TakeWhile(time => time < end))
             {
                 longest = last is { } previous && time - previous > longest ? time - previous : longest;
                 last = time;

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using Jobs.Database;
+using Jobs.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -40,6 +41,9 @@ public static class JobProgram
         var settings = Settings.Load();
         var redaction = new Redaction(settings);
         RunResult? result = null;
+        RunTelemetry? telemetry = null;
+        RunOptions? common = null;
+        var runId = Guid.CreateVersion7();
         try
         {
             if (command.HelpOrVersion(parsed) is { } exit)
@@ -49,7 +53,7 @@ public static class JobProgram
 
             command.Check(parsed);
             var values = command.Read(parsed, settings);
-            var common = ReadCommon(values, settings, job);
+            common = ReadCommon(values, settings, job);
             // Who asks for one thing wants to read what became of it.
             var onDemand = job.Kind == JobKind.OnDemand;
             result = new RunResult(job.Name, common.Output, common.Items || common.DryRun || onDemand, itemLines: onDemand)
@@ -58,7 +62,8 @@ public static class JobProgram
                 DryRun = common.DryRun,
                 Shard = common.Shard,
             };
-            return await RunAsync(job, common, values, settings, redaction, result, stop, clock, services);
+            telemetry = RunTelemetry.Of(settings, job, common, runId);
+            return await RunAsync(job, common, runId, values, settings, redaction, result, stop, clock, telemetry, services);
         }
         catch (Exception e)
         {
@@ -71,6 +76,21 @@ public static class JobProgram
             await Console.Error.WriteLineAsync($"{job.Name}: {sentence}");
             result ??= AsksForJson(parsed, settings) ? new RunResult(job.Name, OutputFormat.Json, items: false) : null;
             result?.Finish(RunStatus.Failed, clock.Elapsed, new Counters(), sentence);
+            TerminationMessage.Leave($"{job.Name}: {sentence}");
+            if (telemetry is not null)
+            {
+                await TellAsync(telemetry, common!, stop.TimeLeft, new RunEnd
+                {
+                    Job = job,
+                    RunId = runId,
+                    Status = RunStatus.Failed,
+                    ExitCode = 1,
+                    StartedAt = DateTime.UtcNow - clock.Elapsed,
+                    Duration = clock.Elapsed,
+                    Line = $"{job.Name}: {sentence}",
+                });
+            }
+
             return 1;
         }
         finally
@@ -79,11 +99,19 @@ public static class JobProgram
         }
     }
 
-    private static async Task<int> RunAsync(
-        JobDefinition job, RunOptions options, JobOptions values, Settings settings, Redaction redaction, RunResult result,
-        StopSignal stop, Stopwatch clock, Action<IServiceCollection> services)
+    /// <summary>Of a run that did not come as far as its log, nor to the database.</summary>
+    private static async Task TellAsync(RunTelemetry telemetry, RunOptions options, TimeSpan within, RunEnd end)
     {
-        var runId = Guid.CreateVersion7();
+        foreach (var warning in await telemetry.EndAsync(end with { Shard = options.Shard, Partial = options.Partial }, null, within))
+        {
+            await Console.Error.WriteLineAsync($"{end.Job.Name}: not told: {warning}");
+        }
+    }
+
+    private static async Task<int> RunAsync(
+        JobDefinition job, RunOptions options, Guid runId, JobOptions values, Settings settings, Redaction redaction, RunResult result,
+        StopSignal stop, Stopwatch clock, RunTelemetry? telemetry, Action<IServiceCollection> services)
+    {
         var database = Connect(job, settings);
         // Meanwhile the rest is set up: together they are most of the time that a run takes which finds nothing to do.
         var connection = Task.Run(() => database.OpenConnectionAsync().AsTask());
@@ -103,10 +131,11 @@ public static class JobProgram
         services(builder.Services);
         using var host = builder.Build();
         var run = host.Services.GetRequiredService<JobRun>();
-        var ledger = new RunLedger(host.Services.GetRequiredService<Db>(), job, options, runId);
+        var db = host.Services.GetRequiredService<Db>();
+        var ledger = new RunLedger(db, job, options, runId, settings);
         result.RunId = runId;
         stop.StopAfter(options.Timeout);
-        return await new RunCycle(run, ledger, result, stop, redaction, clock, settings.Production).GoAsync(host.Services.GetRequiredService<IJob>);
+        return await new RunCycle(run, ledger, result, stop, redaction, clock, settings.Production, db, telemetry).GoAsync(host.Services.GetRequiredService<IJob>);
     }
 
     private static RunOptions ReadCommon(JobOptions values, Settings settings, JobDefinition job)

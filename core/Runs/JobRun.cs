@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Jobs.Billing;
 using Jobs.Database;
 using Jobs.Stripe;
+using Jobs.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Jobs.Runs;
@@ -92,6 +93,7 @@ public sealed class JobRun
                         return;
                     }
 
+                    using var span = Spans.Item(id(item));
                     try
                     {
                         await work(item);
@@ -100,6 +102,7 @@ public sealed class JobRun
                     }
                     catch (Exception e) when (!Aborting.IsCancellationRequested && !EndsRun(e))
                     {
+                        span?.Failed(e);
                         await FailItemAsync(id(item), e);
                     }
                     catch (Exception e)

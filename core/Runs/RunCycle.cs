@@ -1,11 +1,13 @@
 using System.Diagnostics;
+using Jobs.Database;
+using Jobs.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Jobs.Runs;
 
 /// <summary>The life of one run: begin in the ledger, work under a heartbeat, record the end whatever happened.</summary>
 internal sealed class RunCycle(
-    JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock, bool production)
+    JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock, bool production, Db db, RunTelemetry? telemetry)
 {
     // A field and not the tasks' result: what async methods of Task, Task<bool> or Task<int> need is compiled ahead of time,
     // what others need is compiled at every start.
@@ -21,6 +23,7 @@ internal sealed class RunCycle(
         {
             if (run.Job.Kind != JobKind.Schema && !await BeginAsync())
             {
+                await TellAsync(ExitCode(RunStatus.Skipped));
                 return ExitCode(RunStatus.Skipped);
             }
         }
@@ -29,15 +32,50 @@ internal sealed class RunCycle(
             return End(Stopped());
         }
 
+        if (telemetry is not null)
+        {
+            await telemetry.ReadyAsync();
+            telemetry.Begin();
+        }
+
         await WorkAsync(made);
         await RecordAsync();
-        return End(_outcome);
+        var exitCode = End(_outcome);
+        await TellAsync(exitCode);
+        return exitCode;
+    }
+
+    private async Task TellAsync(int exitCode)
+    {
+        if (telemetry is null)
+        {
+            return;
+        }
+
+        var (status, error) = _outcome;
+        var end = new RunEnd
+        {
+            Job = run.Job,
+            RunId = run.Id,
+            Shard = run.Options.Shard,
+            Partial = run.Options.Partial,
+            Status = status,
+            ExitCode = exitCode,
+            StartedAt = result.StartedAt ?? DateTime.UtcNow - clock.Elapsed,
+            Duration = clock.Elapsed,
+            Line = result.Line(status, clock.Elapsed, run.Counters, error),
+        };
+        foreach (var warning in await telemetry.EndAsync(end, db, stop.TimeLeft))
+        {
+            run.Log.LogWarning("Not told: {Warning}", warning);
+        }
     }
 
     private int End((RunStatus, string?) outcome)
     {
         var (status, error) = outcome;
         result.Finish(status, clock.Elapsed, run.Counters, error);
+        TerminationMessage.Leave(result.Line(status, clock.Elapsed, run.Counters, error));
         if (status is RunStatus.Failed or RunStatus.Interrupted)
         {
             run.Log.LogError("{Status}: {Error}", RunResult.Text(status), error);
@@ -78,7 +116,9 @@ internal sealed class RunCycle(
             ? $"paused{(start.PausedUntil is { } until ? $" until {until:u}" : "")}: {start.PauseReason}"
             : $"another run holds the lease until {start.HeldUntil:u}";
         run.Log.LogInformation("Skipped: {Reason}", why);
+        _outcome = (RunStatus.Skipped, why);
         result.Finish(RunStatus.Skipped, clock.Elapsed, run.Counters, why);
+        TerminationMessage.Leave(result.Line(RunStatus.Skipped, clock.Elapsed, run.Counters, why));
         return false;
     }
 

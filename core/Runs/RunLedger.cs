@@ -41,10 +41,10 @@ internal sealed class RunStart
 /// The run ledger (`job_runs`, `job_totals`) and the lease that keeps a second run of the same job and shard away. The
 /// lease is a courtesy: what a lost lease could spoil is held by compare-and-set and unique indexes underneath.
 /// </summary>
-internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Guid runId)
+internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Guid runId, Settings settings)
 {
     /// <summary>The newest script this version needs; a test keeps it equal to the last file in migrations/scripts.</summary>
-    public const string LatestScript = "0010_card_terminals.sql";
+    public const string LatestScript = "0013_telemetry.sql";
 
     private static readonly TimeSpan LeaseLength = TimeSpan.FromSeconds(45);
     public static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
@@ -103,13 +103,13 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
     private const string Renew =
         "UPDATE leases SET expires_at = clock_timestamp() + @LeaseLength WHERE name = @Lease AND holder = @Holder";
 
-    private const string Finish =
+    private const string Finished =
         """
         WITH finished AS (
             UPDATE job_runs
             SET status = @Status, finished_at = clock_timestamp(), counters = @Counters::jsonb, error = @Error
             WHERE id = @RunId AND status = 'running'
-            RETURNING job
+            RETURNING id, job, shard, partial
         ),
         totals AS (
             INSERT INTO job_totals AS total (job, counter, value)
@@ -118,8 +118,17 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
             WHERE counter.value <> '0'
             ON CONFLICT (job, counter) DO UPDATE SET value = total.value + excluded.value
         )
+        """;
+
+    private const string Release =
+        """
+
         DELETE FROM leases WHERE name = @Lease AND holder = @Holder
         """;
+
+    private const string Finish = $"{Finished}{Release}";
+
+    private const string FinishAndTell = $"{Finished},\n{JobAlarm.TellFailing}{Release}";
 
     public RunStart Start { get; private set; } = new();
 
@@ -163,16 +172,35 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
         db.TransactionAsync(
             async tx =>
             {
-                await using var command = tx.LastCommand(Finish);
+                var staff = status == RunStatus.Failed && job.Kind == JobKind.Scheduled ? Staff() : null;
+                await using var command = tx.LastCommand(staff is null ? Finish : FinishAndTell);
                 command.Parameters.AddWithValue("RunId", runId);
                 command.Parameters.AddWithValue("Status", RunResult.Text(status));
                 command.Parameters.AddWithValue("Counters", Json(counters));
                 command.Parameters.AddWithValue("Error", NpgsqlDbType.Text, (object?)error ?? DBNull.Value);
                 command.Parameters.AddWithValue("Lease", _lease);
                 command.Parameters.AddWithValue("Holder", _holder);
+                if (staff is not null)
+                {
+                    command.Parameters.AddWithValue("StaffEmail", staff);
+                }
+
                 await command.ExecuteNonQueryAsync(tx.Cancellation);
             },
             cancellation);
+
+    private string? Staff()
+    {
+        try
+        {
+            return settings.Optional("STAFF_EMAIL");
+        }
+        catch (OperatorException)
+        {
+            // Said by whoever else needs it; the end of the run is recorded in any case.
+            return null;
+        }
+    }
 
     private const string Record =
         """

@@ -146,11 +146,17 @@ internal sealed class RunResult(string job, OutputFormat format, bool items, boo
 
     private void FinishText(RunStatus status, TimeSpan duration, Counters counters, string? error)
     {
+        _buffer.Write(System.Text.Encoding.UTF8.GetBytes(Line(status, duration, counters, error) + "\n"));
+        Deliver();
+    }
+
+    /// <summary>The run in one line.</summary>
+    public string Line(RunStatus status, TimeSpan duration, Counters counters, string? error)
+    {
         var counts = string.Join(", ", counters.Snapshot().Select(c => string.Create(CultureInfo.InvariantCulture, $"{c.Value} {c.Key.Replace('_', ' ')}")));
         var what = DryRun ? $"{Text(status)} (dry run, nothing written)" : Text(status);
         var line = string.Create(CultureInfo.InvariantCulture, $"{job}: {what} in {duration.TotalSeconds:0.0} s{(counts.Length > 0 ? ": " : "")}{counts}");
-        _buffer.Write(System.Text.Encoding.UTF8.GetBytes(line + (error is null ? "" : $" - {error}") + "\n"));
-        Deliver();
+        return error is null ? line : $"{line} - {error}";
     }
 
     private void Deliver()

@@ -16,7 +16,8 @@ public sealed class Settings
         "SUMUP_API_KEY", "SUMUP_MERCHANT_CODE", "SUMUP_AFFILIATE_KEY", "SUMUP_APP_ID", "SUMUP_API_BASE",
         "SMTP_URL", "MAIL_PICKUP_DIR", "MAIL_FROM", "MAIL_UNSUBSCRIBE_URL", "MAIL_REDIRECT_TO", "STAFF_EMAIL", "PAYMENT_ACTION_URL",
         "ARCHIVE_URL", "BACKUP_URL", "BACKUP_VERIFY_URL", "JOBS_TIME_ZONE", "LOG_LEVEL", "APP_ENV",
-        "OTEL_EXPORTER_OTLP_ENDPOINT", "PUSHGATEWAY_URL", "METRICS_TEXTFILE_DIR", "HEALTHCHECKS_URL",
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES",
+        "TERMINATION_MESSAGE_PATH", "PUSHGATEWAY_URL", "METRICS_TEXTFILE_DIR", "HEALTHCHECKS_URL",
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION",
         "RENEWAL_RETRY_DAYS", "RENEWAL_GRACE_DAYS", "JOBS_TERMINAL_FAILURES", "JOBS_TERMINAL_RECOVERIES",
         "BUSINESS_NAME", "BUSINESS_ADDRESS", "BUSINESS_REGISTRATION", "MAIL_TEMPLATES_DIR", "STAFF_LOCALE", "ACCOUNT_URL",
@@ -27,6 +28,7 @@ public sealed class Settings
     [
         "DATABASE_URL", "STRIPE_SECRET_KEY", "SUMUP_API_KEY", "SUMUP_AFFILIATE_KEY", "SMTP_URL", "BACKUP_VERIFY_URL",
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+        "PUSHGATEWAY_URL", "HEALTHCHECKS_URL", "OTEL_EXPORTER_OTLP_HEADERS",
     ];
 
     private readonly IReadOnlyDictionary<string, string> _values;
@@ -55,6 +57,9 @@ public sealed class Settings
 
     /// <summary>"production" turns the safety catches on: see the README's table of variables.</summary>
     public bool Production => string.Equals(Optional("APP_ENV"), "production", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>By itself or as a file, which is not read.</summary>
+    public bool IsSet(string name) => Plain(name) is not null || Plain(name + "_FILE") is not null;
 
     /// <returns>The value without surrounding blanks, or null when unset or empty.</returns>
     public string? Optional(string name)

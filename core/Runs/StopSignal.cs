@@ -19,6 +19,7 @@ internal sealed class StopSignal : IDisposable
     private readonly PosixSignalRegistration[] _registrations;
     private readonly Watchdog _watchdog;
     private int _stopped;
+    private long _exitAt = long.MaxValue;
 
     public StopSignal()
     {
@@ -36,6 +37,11 @@ internal sealed class StopSignal : IDisposable
     public StopReason? Reason { get; private set; }
     public string? Detail { get; private set; }
 
+    /// <summary>Until the process ends whatever happens; a second of it is for the end itself.</summary>
+    public TimeSpan TimeLeft => Volatile.Read(ref _exitAt) is var at and < long.MaxValue
+        ? TimeSpan.FromMilliseconds(Math.Max(0, at - Environment.TickCount64 - 1000))
+        : TimeSpan.MaxValue;
+
     /// <summary>Reports the run before the process is ended under it.</summary>
     public Action? LastWords { get; set; }
 
@@ -49,6 +55,7 @@ internal sealed class StopSignal : IDisposable
         }
 
         (Reason, Detail) = (reason, detail);
+        Volatile.Write(ref _exitAt, Environment.TickCount64 + (long)ExitAfter.TotalMilliseconds);
         _watchdog.At(ExitAfter, Exit);
         // What waits for the cancellation goes on where it is cancelled: not on the caller's thread.
         ThreadPool.UnsafeQueueUserWorkItem(_ => Cancel(), null);

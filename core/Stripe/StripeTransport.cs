@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization.Metadata;
+using Jobs.Telemetry;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Polly;
@@ -80,6 +81,7 @@ internal sealed class StripeTransport : IDisposable
 
     private async Task<StripeResponse<T>> CallAsync<T>(StripeCall call, JsonTypeInfo<T> type, CancellationToken cancellationToken)
     {
+        using var span = Spans.Call(call);
         SendResult result;
         try
         {
@@ -91,6 +93,12 @@ internal sealed class StripeTransport : IDisposable
         catch (Exception e) when (call.InDoubt && e is not IdempotencyKeyExpiredException)
         {
             throw new StripeException($"{call.Name} was given up without an answer, and may have been carried out.", e) { MayHaveHappened = true };
+        }
+
+        if (span is not null)
+        {
+            var heard = (Answer?)result.Value;
+            span.Answered(call, (int?)(heard?.Status ?? result.Error?.HttpStatus), heard?.RequestId ?? result.Error?.RequestId);
         }
 
         if (result.Error is not null)

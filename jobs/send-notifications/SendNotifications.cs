@@ -197,6 +197,7 @@ public sealed class SendNotifications(
         if (settings.Optional("STAFF_EMAIL") is { } staff)
         {
             await outbox.TellStaffAsync(staff);
+            await outbox.TellLateJobsAsync(staff);
         }
     }
 }

@@ -24,6 +24,7 @@ internal static class Kubernetes
         yield return File("base/kustomization.yaml", Kustomization(jobs, zone));
         yield return File("examples/sharded.yaml", Sharded(jobs.First(job => job is { Kind: JobKind.Scheduled, Needs: [] })));
         yield return File("alerts/rules.yaml", KubernetesAlerts.Rules(jobs));
+        yield return File("alerts/metrics.yaml", MetricAlerts.Rules(jobs));
     }
 
     private static RenderedFile File(string path, string text) => new($"{Place}/{path}", $"# {RenderedFile.Mark}.\n{text}");

@@ -34,13 +34,6 @@ internal static class KubernetesAlerts
             """;
     }
 
-    /// <summary>The longest regular pause, an hour more where the clocks may be put back in it, and a run as long as a run may be.</summary>
-    public static TimeSpan LateAfter(JobDefinition job)
-    {
-        var pause = job.ExpectedInterval!.Value;
-        return pause + (pause >= TimeSpan.FromDays(1) ? TimeSpan.FromHours(1) : TimeSpan.Zero) + job.Deadline;
-    }
-
     // A CronJob that never succeeded is as old as itself.
     private static string Late(JobDefinition job) => string.Create(CultureInfo.InvariantCulture, $$$"""
         - alert: JobLate
@@ -48,7 +41,7 @@ internal static class KubernetesAlerts
             time() - (
               kube_cronjob_status_last_successful_time{cronjob="{{{job.Name}}}"}
               or kube_cronjob_created{cronjob="{{{job.Name}}}"}
-            ) > {{{(long)LateAfter(job).TotalSeconds}}}
+            ) > {{{(long)job.LateAfter!.Value.TotalSeconds}}}
         {{{Words(job.MovesMoney ? "critical" : "warning", "{{ $labels.cronjob }} has not succeeded for {{ $value | humanizeDuration }}", "job-late", job.Name)}}}
         """);
 
