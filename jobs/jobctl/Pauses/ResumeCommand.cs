@@ -68,12 +68,16 @@ internal static class ResumeCommand
                         + " Run it first (jobctl run match-successful-payments), or give --anyway");
                 }
 
-                foreach (var pause in dryRun ? [] : paused)
+                var ended = new List<Paused>();
+                foreach (var pause in paused)
                 {
-                    await tx.ExecuteAsync(Resume, new { pause.Job, pause.Reason, pause.Until, actor, why = run.Get(Act.Reason) });
+                    if (dryRun || await tx.ExecuteAsync(Resume, new { pause.Job, pause.Reason, pause.Until, actor, why = run.Get(Act.Reason) }) == 1)
+                    {
+                        ended.Add(pause);
+                    }
                 }
 
-                return paused;
+                return ended;
             },
             run.Stopping);
         await new Answer(
