@@ -49,6 +49,9 @@ internal static class Entitlement
 
     /// <summary>Safe to repeat; what is over already stays as it is.</summary>
     /// <param name="reason"><c>refunded</c> or <c>dispute_lost</c>.</param>
-    public static Task<int> EndAsync(this Tx tx, JobRun run, long paymentId, string reason) =>
-        tx.ExecuteAsync(End, new { paymentId, reason, run.Now, Actor = run.Job.Name, RunId = run.Id });
+    public static Task<int> EndAsync(this Tx tx, JobRun run, long paymentId, string reason) => tx.EndAsync(run.Origin, paymentId, reason);
+
+    /// <inheritdoc cref="EndAsync(Tx, JobRun, long, string)"/>
+    public static Task<int> EndAsync(this Tx tx, Origin origin, long paymentId, string reason) =>
+        tx.ExecuteAsync(End, new { paymentId, reason, origin.Now, origin.Actor, origin.RunId });
 }

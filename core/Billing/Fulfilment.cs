@@ -77,6 +77,36 @@ public sealed class Fulfilment(Db db, JobRun run, BusinessZone zone, Granting gr
     public Task<FulfilmentOutcome> ParkAsync(PaymentIntent intent, string reason) =>
         db.TransactionAsync(tx => ParkAsync(tx, intent, null, reason), run.Aborting);
 
+    // Nobody sees it in between: what follows in the same transaction books it, or parks it.
+    private const string Unbooked =
+        """
+        UPDATE payments SET status = 'failed', updated_at = clock_timestamp()
+        WHERE provider_payment_id = @Id AND status = 'succeeded' AND NOT EXISTS (SELECT FROM receipts AS r WHERE r.payment_id = payments.id)
+        """;
+
+    /// <summary>
+    /// Books a success whose row somebody marked as succeeded without booking it: no receipt, nothing granted. What is booked stays
+    /// as it is; what cannot be granted is parked. Safe to repeat.
+    /// </summary>
+    /// <inheritdoc cref="FulfilAsync" path="/param"/>
+    public async Task<FulfilmentOutcome> RepairAsync(PaymentIntent intent)
+    {
+        if (intent.Status != PaymentIntentStatus.Succeeded)
+        {
+            throw new ArgumentException($"{intent.Id} is {intent.Status}, not succeeded", nameof(intent));
+        }
+
+        return await db.TransactionAsync(
+            async tx =>
+            {
+                await FindPayerAsync(tx, LockPayer, intent, new PaymentMetadata(intent.Metadata), null, null);
+                return await tx.ExecuteAsync(Unbooked, new { intent.Id }) == 0
+                    ? FulfilmentOutcome.AlreadyFulfilled
+                    : await InTransactionAsync(tx, intent, null, null);
+            },
+            run.Aborting);
+    }
+
     private async Task<FulfilmentOutcome> InTransactionAsync(Tx tx, PaymentIntent intent, long? billingSubscriptionId, long? paidOrderId)
     {
         var metadata = new PaymentMetadata(intent.Metadata);

@@ -202,8 +202,8 @@ public sealed class Reversals(StripeClient stripe, Db db, JobRun run, Settings s
                 times = refunds.Select(r => r.Created.UtcDateTime).ToArray(),
                 StaffEmail = settings.Optional("STAFF_EMAIL"),
                 run.Now,
-                Actor = run.Job.Name,
-                RunId = run.Id,
+                run.Origin.Actor,
+                run.Origin.RunId,
             });
         if (written == 1 && outcome.Ends is { } reason)
         {

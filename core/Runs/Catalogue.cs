@@ -92,8 +92,11 @@ public static class Catalogue
         {
             OptionalSecrets = ["SMTP_URL"],
         },
-        new("jobctl", "The operator's tool: shows what the jobs and the counter are doing.",
-            null, TimeSpan.FromMinutes(5), JobKind.Tool, [], MovesMoney: false),
+        new("jobctl", "The operator's tool: shows what the jobs and the counter are doing, and settles what waits for people.",
+            null, TimeSpan.FromMinutes(5), JobKind.Tool, [], MovesMoney: false)
+        {
+            OptionalSecrets = ["STRIPE_SECRET_KEY", "SUMUP_API_KEY", "SUMUP_AFFILIATE_KEY", "SMTP_URL"],
+        },
     ];
 
     public static JobDefinition Find(string name) =>

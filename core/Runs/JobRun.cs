@@ -13,13 +13,15 @@ public sealed class JobRun
     private readonly RunResult _result;
     private readonly StopSignal _stop;
     private readonly Db _db;
+    private readonly string? _person;
     private readonly Progress _progress = new();
     private int _begun;
     private int _failuresInARow;
 
-    internal JobRun(Guid id, JobDefinition job, RunOptions options, RunResult result, StopSignal stop, Db db, ILogger log)
+    /// <param name="person">Who acts through the tool: then there is no run in the ledger, and what is written names none.</param>
+    internal JobRun(Guid id, JobDefinition job, RunOptions options, RunResult result, StopSignal stop, Db db, ILogger log, string? person = null)
     {
-        (Id, Job, Options, _result, _stop, _db, Log) = (id, job, options, result, stop, db, log);
+        (Id, Job, Options, _result, _stop, _db, Log, _person) = (id, job, options, result, stop, db, log, person);
     }
 
     public Guid Id { get; }
@@ -32,7 +34,7 @@ public sealed class JobRun
     public DateTime Now { get; internal set; }
 
     /// <summary>Of what the run writes.</summary>
-    public Origin Origin => new(Job.Name, Id, Now);
+    public Origin Origin => new(_person ?? Job.Name, _person is null ? Id : null, Now);
 
     public bool DryRun => Options.DryRun;
 

@@ -6,7 +6,7 @@ namespace Jobs.Runs;
 /// Who holds a lease: host, boot, process id space, process id and start time, and the run. Whoever finds a lease held by
 /// a process of its own host that is gone need not wait for the lease to run out.
 /// </summary>
-internal static class LeaseHolder
+public static class LeaseHolder
 {
     public static string Current(Guid run) => $"{Place()} {Environment.ProcessId} {StartTime(Environment.ProcessId)} {run:N}";
 

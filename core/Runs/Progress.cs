@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Jobs.Runs;
 
 /// <summary>One line on stderr that shows how far a long work is; silent when stderr is no terminal.</summary>
-internal sealed class Progress
+public sealed class Progress
 {
     private static readonly bool Terminal = !Console.IsErrorRedirected;
     private readonly Lock _lock = new();

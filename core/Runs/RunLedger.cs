@@ -44,7 +44,7 @@ internal sealed class RunStart
 internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Guid runId, Settings settings)
 {
     /// <summary>The newest script this version needs; a test keeps it equal to the last file in migrations/scripts.</summary>
-    public const string LatestScript = "0013_telemetry.sql";
+    public const string LatestScript = "0014_settled_by_hand.sql";
 
     private static readonly TimeSpan LeaseLength = TimeSpan.FromSeconds(45);
     public static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
@@ -85,8 +85,8 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
                   ELSE started_at < clock_timestamp() - interval '1 day' END
         ),
         begun AS (
-            INSERT INTO job_runs (id, job, trigger, as_of, shard, partial, status, started_at, finished_at, error, host, version)
-            SELECT @RunId, @Job, @Trigger, @AsOf, @Shard, @Partial,
+            INSERT INTO job_runs (id, job, trigger, actor, as_of, shard, partial, status, started_at, finished_at, error, host, version)
+            SELECT @RunId, @Job, @Trigger, @Actor, @AsOf, @Shard, @Partial,
                    CASE WHEN go.on THEN 'running' ELSE 'skipped' END, look.now,
                    CASE WHEN go.on THEN NULL ELSE look.now END,
                    CASE WHEN go.on THEN NULL WHEN look.paused THEN 'paused' ELSE 'another run holds the lease' END,
@@ -204,8 +204,8 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
 
     private const string Record =
         """
-        INSERT INTO job_runs (id, job, trigger, status, started_at, finished_at, counters, error, host, version)
-        VALUES (@RunId, @Job, @Trigger, @Status, clock_timestamp() - make_interval(secs => @Seconds), clock_timestamp(),
+        INSERT INTO job_runs (id, job, trigger, actor, status, started_at, finished_at, counters, error, host, version)
+        VALUES (@RunId, @Job, @Trigger, @Actor, @Status, clock_timestamp() - make_interval(secs => @Seconds), clock_timestamp(),
                 @Counters::jsonb, @Error, @Host, @Version)
         """;
 
@@ -219,6 +219,7 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
                     RunId = runId,
                     Job = job.Name,
                     Trigger,
+                    Actor,
                     Status = RunResult.Text(status),
                     Seconds = duration.TotalSeconds,
                     Counters = Json(counters),
@@ -229,6 +230,9 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
             cancellation);
 
     private static string Trigger => Environment.GetEnvironmentVariable("JOBS_TRIGGER") ?? "manual";
+
+    /// <summary>The person who started it through the tool; empty: nobody in particular.</summary>
+    private static string Actor => Environment.GetEnvironmentVariable("JOBS_ACTOR")?.Trim() ?? "";
 
     public bool TakesLease => job.Kind == JobKind.Scheduled && !options.DryRun;
 
@@ -243,6 +247,7 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
         parameters.AddWithValue("TakesLease", TakesLease);
         parameters.AddWithValue("RunId", runId);
         parameters.AddWithValue("Trigger", Trigger);
+        parameters.AddWithValue("Actor", Actor);
         parameters.AddWithValue("AsOf", NpgsqlDbType.TimestampTz, (object?)options.AsOf ?? DBNull.Value);
         parameters.AddWithValue("Shard", NpgsqlDbType.Text, options.Shard.IsAll ? DBNull.Value : options.Shard.ToString());
         parameters.AddWithValue("Partial", options.Partial);

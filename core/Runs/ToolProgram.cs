@@ -12,13 +12,23 @@ namespace Jobs.Runs;
 /// <param name="Options">The command's own, besides --output.</param>
 /// <param name="RunAsync">Does it; an <see cref="OperatorException"/> becomes one line and exit code 1.</param>
 /// <param name="Argument">What may follow the command's name, if anything may.</param>
-public sealed record ToolCommand(string Name, string Summary, JobOption[] Options, Func<ToolRun, Task> RunAsync, ToolArgument? Argument = null);
+public sealed record ToolCommand(string Name, string Summary, JobOption[] Options, Func<ToolRun, Task> RunAsync, ToolArgument? Argument = null)
+{
+    /// <summary>What may follow the argument; null: nothing.</summary>
+    public ToolWords? Words { get; init; }
+}
 
 /// <summary>One word after a command's name; without it the command is about all there are.</summary>
 /// <param name="Name">As the help shows it.</param>
 /// <param name="Summary">One sentence.</param>
 /// <param name="Values">All that it may be.</param>
 public sealed record ToolArgument(string Name, string Summary, IReadOnlyCollection<string> Values);
+
+/// <summary>Further words of a command, which it understands itself.</summary>
+/// <param name="Usage">As the help shows them, such as <c>ID</c>.</param>
+/// <param name="Summary">One sentence.</param>
+/// <param name="Rest">Whatever follows <c>--</c> is passed on as it is.</param>
+public sealed record ToolWords(string Usage, string Summary, bool Rest = false);
 
 /// <summary>
 /// What the tool's Program.cs calls. The settings, the database, the signals and the sentences are those of a job; there is no lease,
@@ -44,8 +54,9 @@ public static class ToolProgram
 
             var command = line.Check(parsed);
             await using var run = new ToolRun(tool, ToolCommandLine.Read(parsed, command, settings), ToolCommandLine.Argument(parsed, command), settings, redaction, stop);
+            (run.Words, run.Rest) = ToolCommandLine.Words(parsed, command);
             await command.RunAsync(run);
-            return 0;
+            return run.ExitCode;
         }
         catch (OperationCanceledException) when (stop.Reason is not null)
         {
@@ -102,6 +113,11 @@ internal sealed class ToolCommandLine
                 sub.Arguments.Add(new Argument<string?>(argument.Name) { Arity = ArgumentArity.ZeroOrOne });
             }
 
+            if (command.Words is not null)
+            {
+                sub.Arguments.Add(new Argument<string[]>(WordsName) { Arity = ArgumentArity.ZeroOrMore });
+            }
+
             _root.Subcommands.Add(sub);
         }
     }
@@ -134,7 +150,8 @@ internal sealed class ToolCommandLine
     {
         var command = Find(parsed);
         var place = command is null ? _tool.Name : $"{_tool.Name} {command.Name}";
-        var stray = parsed.Tokens.Where(t => t.Type == TokenType.Directive).Select(t => t.Value).Concat(parsed.UnmatchedTokens).FirstOrDefault();
+        var stray = parsed.Tokens.Where(t => t.Type == TokenType.Directive).Select(t => t.Value).Concat(parsed.UnmatchedTokens)
+            .Concat(command?.Words is null ? [] : Words(parsed, command).Words.Where(word => word.StartsWith('-'))).FirstOrDefault();
         if (stray is not null)
         {
             var isOption = stray.StartsWith('-') || command is not null;
@@ -178,6 +195,24 @@ internal sealed class ToolCommandLine
             : $"'{value}' is none of the {argument.Name}s; did you mean {near}?");
     }
 
+    private const string WordsName = "words";
+
+    /// <returns>The words before <c>--</c>, and what follows it.</returns>
+    public static (IReadOnlyList<string> Words, IReadOnlyList<string> PassedOn) Words(ParseResult parsed, ToolCommand command)
+    {
+        if (command.Words is not { } words)
+        {
+            return ([], []);
+        }
+
+        string[] all = parsed.GetValue<string[]>(WordsName) ?? [];
+        var dashes = parsed.Tokens.Select(token => token.Type).ToList().IndexOf(TokenType.DoubleDash);
+        var rest = dashes < 0 ? 0 : Math.Min(parsed.Tokens.Count - dashes - 1, all.Length);
+        return rest == 0 || words.Rest
+            ? (all[..^rest], all[^rest..])
+            : throw new OperatorException($"nothing may follow --; see {command.Name} --help");
+    }
+
     private static IEnumerable<JobOption> OptionsOf(ToolCommand command) => command.Options.Append(RunOptions.OutputOption);
 
     private string Help() => string.Join(
@@ -192,8 +227,9 @@ internal sealed class ToolCommandLine
     private string Help(ToolCommand command) => string.Join(
         '\n',
         [
-            command.Summary, "", "Usage:", $"  {_tool.Name} {command.Name}{(command.Argument is { } a ? $" [{a.Name}]" : "")} [options]", "",
+            command.Summary, "", "Usage:", $"  {_tool.Name} {command.Name}{(command.Argument is { } a ? $" [{a.Name}]" : "")}{(command.Words is { } w ? $" {w.Usage}" : "")} [options]", "",
             .. command.Argument is { } argument ? [$"  {$"[{argument.Name}]",-26} {argument.Summary} One of {string.Join(", ", argument.Values)}.", ""] : Array.Empty<string>(),
+            .. command.Words is { } words ? [$"  {words.Usage,-26} {words.Summary}", ""] : Array.Empty<string>(),
             .. JobCommand.HelpOf(OptionsOf(command)), "", .. Environment, .. ExitStatus,
         ]);
 

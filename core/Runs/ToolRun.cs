@@ -25,10 +25,22 @@ public sealed class ToolRun : IAsyncDisposable
     /// <summary>The word after the command's name, one of its values; null when none was given.</summary>
     public string? Argument { get; }
 
+    /// <summary>Those after the argument.</summary>
+    public IReadOnlyList<string> Words { get; internal set; } = [];
+
+    /// <summary>Whatever follows <c>--</c>.</summary>
+    public IReadOnlyList<string> Rest { get; internal set; } = [];
+
+    /// <summary>Of the process, when the command ends without an exception.</summary>
+    public int ExitCode { get; set; }
+
     public OutputFormat Output => _options.Get(RunOptions.OutputOption);
 
     /// <summary>SIGTERM or SIGINT came. A command that ends by itself then ends well.</summary>
     public CancellationToken Stopping => _stop.Stopping;
+
+    /// <summary>The signal's name; null: none came.</summary>
+    public string? StoppedBy => _stop.Detail;
 
     public T Get<T>(JobOption<T> option) => _options.Get(option);
 
@@ -44,6 +56,9 @@ public sealed class ToolRun : IAsyncDisposable
 
     /// <param name="readOnly">PostgreSQL itself refuses every write.</param>
     public Db Database(bool readOnly) => new(Source, readOnly, NullLogger<Db>.Instance);
+
+    /// <summary>The business rules and the providers, for what a person does: their rows bear that name, and no run.</summary>
+    public Task<ToolServices> ActAsync(string actor, bool dryRun) => ToolServices.OpenAsync(_tool, _options, Settings, _stop, Database(dryRun), actor);
 
     /// <summary>What went wrong as an operator reads it, without secrets.</summary>
     public string Sentence(Exception e) => _redaction.Strike(Failures.Sentence(e));

@@ -356,32 +356,35 @@ public sealed class TerminalQueue(Db db, JobRun run)
     /// <returns>Null when somebody else settled it.</returns>
     public Task<T?> SettleAsync<T>(TerminalAttempt attempt, string outcome, string reason, Transaction? transaction, Func<Tx, Task<T>> effect)
         where T : struct =>
-        db.TransactionAsync<T?>(
-            async tx =>
-            {
-                var settled = await tx.ExecuteAsync(
-                    Settle, new { attempt.Id, outcome, reason, TransactionId = transaction?.Id, transaction?.ClientTransactionId, Watch });
-                if (settled == 0)
-                {
-                    return null;
-                }
+        db.TransactionAsync(tx => SettleAsync(tx, attempt, outcome, reason, transaction?.Id, transaction?.ClientTransactionId, effect), run.Aborting);
 
-                var result = await effect(tx);
-                await tx.ExecuteAsync(
-                    Close,
-                    new
-                    {
-                        attempt.Id,
-                        attempt.QueueId,
-                        attempt.ClientReference,
-                        attempt.TerminalId,
-                        attempt.UserId,
-                        status = outcome == "approved" ? "done" : "failed",
-                        reason,
-                    });
-                return result;
-            },
-            run.Aborting);
+    /// <summary>The same within the caller's transaction.</summary>
+    public static async Task<T?> SettleAsync<T>(
+        Tx tx, TerminalAttempt attempt, string outcome, string reason, string? transactionId, string? clientTransactionId, Func<Tx, Task<T>> effect)
+        where T : struct
+    {
+        var settled = await tx.ExecuteAsync(
+            Settle, new { attempt.Id, outcome, reason, TransactionId = transactionId, ClientTransactionId = clientTransactionId, Watch });
+        if (settled == 0)
+        {
+            return null;
+        }
+
+        var result = await effect(tx);
+        await tx.ExecuteAsync(
+            Close,
+            new
+            {
+                attempt.Id,
+                attempt.QueueId,
+                attempt.ClientReference,
+                attempt.TerminalId,
+                attempt.UserId,
+                status = outcome == "approved" ? "done" : "failed",
+                reason,
+            });
+        return result;
+    }
 
     private const string Open =
         $"""

@@ -117,7 +117,20 @@ internal static class Kubernetes
 
         """;
 
-    private static string JobSpec(JobDefinition job, int? shards = null) => string.Create(CultureInfo.InvariantCulture, $"""
+    /// <summary>A Job that runs once, as somebody asked for it.</summary>
+    public static string OneOff(JobDefinition job, string name, int? shards, Asked asked) => $"""
+        apiVersion: batch/v1
+        kind: Job
+        metadata:
+          name: {name}
+          labels:
+        {KubernetesPod.Labels(job).Indent(4)}
+        spec:
+        {(shards is null ? "" : string.Create(CultureInfo.InvariantCulture, $"  completionMode: Indexed\n  completions: {shards}\n  parallelism: {shards}\n"))}{JobSpec(job, shards, asked).Indent(2)}
+
+        """;
+
+    private static string JobSpec(JobDefinition job, int? shards = null, Asked? asked = null) => string.Create(CultureInfo.InvariantCulture, $"""
         # Time to be placed and to pull the image counts too: what cannot start does not keep later runs away for ever.
         activeDeadlineSeconds: {(int)job.Deadline.TotalSeconds}
         backoffLimit: {BackoffLimit(job)}
@@ -130,7 +143,7 @@ internal static class Kubernetes
                 - type: DisruptionTarget
                   status: "True"
         template:
-        {KubernetesPod.Template(job, shards).Indent(2)}
+        {KubernetesPod.Template(job, shards, asked).Indent(2)}
         """);
 
     private static string Kustomization(IReadOnlyList<JobDefinition> jobs, string zone) => $"""

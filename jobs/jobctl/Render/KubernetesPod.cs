@@ -13,7 +13,7 @@ internal static class KubernetesPod
         app.kubernetes.io/part-of: jobs
         """;
 
-    public static string Template(JobDefinition job, int? shards) => string.Create(CultureInfo.InvariantCulture, $"""
+    public static string Template(JobDefinition job, int? shards, Asked? asked = null) => string.Create(CultureInfo.InvariantCulture, $"""
         metadata:
           labels:
         {Labels(job).Indent(4)}
@@ -34,9 +34,9 @@ internal static class KubernetesPod
               type: RuntimeDefault
           containers:
             - name: {job.Name}
-              image: jobs/{job.Name}{(job.Kind == JobKind.Tool ? "\n      args: [dashboard]" : "")}
+              image: {(asked is null ? $"jobs/{job.Name}" : Yaml.Quoted(asked.Image))}{Args(job, asked)}
               env:
-        {string.Join('\n', Environment(job, shards)).Indent(8)}
+        {string.Join('\n', Environment(job, shards, asked)).Indent(8)}
               envFrom:
                 - configMapRef:
                     name: jobs
@@ -69,6 +69,11 @@ internal static class KubernetesPod
         {string.Join('\n', job.Secrets.Select(name => $"- key: {name}\n  path: {name}")).Indent(10)}
         """);
 
+    private static string Args(JobDefinition job, Asked? asked) =>
+        asked is { Args.Count: > 0 } ? $"\n      args: [{string.Join(", ", asked.Args.Select(Yaml.Quoted))}]"
+        : job.Kind == JobKind.Tool && asked is null ? "\n      args: [dashboard]"
+        : "";
+
     /// <summary>migrate owns the schema and logs in as another than the jobs, which may only read and write rows.</summary>
     private static string SecretName(JobDefinition job) => job.Kind == JobKind.Schema ? "jobs-migrate" : "jobs";
 
@@ -80,7 +85,7 @@ internal static class KubernetesPod
         return $"egress-https: \"{(https ? "true" : "false")}\"\negress-mail: \"{(mail ? "true" : "false")}\"";
     }
 
-    private static IEnumerable<string> Environment(JobDefinition job, int? shards)
+    private static IEnumerable<string> Environment(JobDefinition job, int? shards, Asked? asked)
     {
         foreach (var name in job.Secrets)
         {
@@ -100,7 +105,11 @@ internal static class KubernetesPod
                 """;
         }
 
-        if (job.Kind == JobKind.Scheduled && shards is null)
+        if (asked is not null)
+        {
+            yield return $"- name: JOBS_ACTOR\n  value: {Yaml.Quoted(asked.Actor)}";
+        }
+        else if (job.Kind == JobKind.Scheduled && shards is null)
         {
             yield return "- name: JOBS_TRIGGER\n  value: schedule";
         }

@@ -92,13 +92,14 @@ internal static class SchedulerCommand
         }
     }
 
-    private static string Executable(string name) => Path.Combine(AppContext.BaseDirectory, name);
+    /// <summary>The jobs lie beside this one.</summary>
+    internal static string Executable(string name) => Path.Combine(AppContext.BaseDirectory, name);
 
     private static DateTime Min(DateTime one, DateTime other) => one < other ? one : other;
 
-    private const int Terminate = 15;
+    internal const int Terminate = 15;
 
     [DllImport("libc", EntryPoint = "kill")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int Kill(int process, int signal);
+    internal static extern int Kill(int process, int signal);
 }

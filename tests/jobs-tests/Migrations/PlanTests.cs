@@ -34,6 +34,8 @@ public sealed class PlanTests(SharedRows rows) : IClassFixture<SharedRows>
     [InlineData("notifications_by_user", "SELECT max(claimed_at) FROM notifications WHERE (user_id = 1 OR (1 IS NULL AND user_id IS NULL AND to_address = 'x')) AND kind = ANY(ARRAY['renewal_reminder']) AND status IN ('sending', 'sent', 'unknown')")]
     [InlineData("notifications_by_address", "SELECT max(claimed_at) FROM notifications WHERE (user_id = NULL OR (NULL IS NULL AND user_id IS NULL AND to_address = 'x')) AND kind = ANY(ARRAY['renewal_reminder']) AND status IN ('sending', 'sent', 'unknown')")]
     [InlineData("notifications_unreported", "SELECT id FROM notifications WHERE status IN ('failed', 'unknown') AND reported_at IS NULL AND kind <> 'staff_undelivered_mails' ORDER BY id LIMIT 500")]
+    [InlineData("notifications_unresolved", "SELECT id FROM notifications WHERE status IN ('failed', 'unknown') AND resolved_at IS NULL ORDER BY id LIMIT 200")]
+    [InlineData("orders_refund_due", "SELECT id FROM orders WHERE status = 'refund_due' ORDER BY id LIMIT 200")]
     [InlineData("sessions_by_age", "SELECT id FROM sessions WHERE updated_at < now() - interval '5000 hours' LIMIT 500")]
     [InlineData("audit_logs_by_age", "SELECT id FROM audit_logs WHERE created_at < now() - interval '9900 hours' LIMIT 500")]
     public async Task The_index_is_used(string index, string sql)

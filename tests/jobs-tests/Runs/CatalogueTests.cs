@@ -1,9 +1,13 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Jobs.Doctor;
+using Jobs.Pauses;
 using Jobs.Render;
 using Jobs.Runs;
 using Jobs.Schedules;
+using Jobs.Settle;
+using Jobs.Starting;
 using Jobs.Tests.Rig;
 using Xunit;
 
@@ -87,7 +91,11 @@ public sealed partial class CatalogueTests
     public void Every_variable_is_in_the_example_of_an_environment()
     {
         var example = File.ReadAllLines(PostgresFixture.RepositoryFile(".env.example"));
-        ToolCommand[] commands = [Jobs.Dashboard.Command, NextCommand.Command, RenderCommand.Command];
+        ToolCommand[] commands =
+        [
+            Jobs.Dashboard.Command, NextCommand.Command, RenderCommand.Command,
+            DoctorCommand.Command, ResolveCommand.Command, PauseCommand.Command, ResumeCommand.Command, RunCommand.Command, BackfillCommand.Command, ManifestCommand.Command,
+        ];
         Assert.All(
             Settings.KnownNames.Concat(commands.SelectMany(command => command.Options).Select(option => option.EnvironmentVariable)),
             name => Assert.Contains(example, line => line.TrimStart('#').StartsWith(name + "=", StringComparison.Ordinal)));

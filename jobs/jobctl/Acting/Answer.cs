@@ -1,0 +1,72 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Jobs.Counter;
+using Jobs.Database;
+using Jobs.Runs;
+
+namespace Jobs.Acting;
+
+/// <summary>What a command did, as sentences or as one JSON object.</summary>
+/// <param name="Outcome">For programs; <c>unchanged</c>: done before.</param>
+/// <param name="Sentence">For people.</param>
+internal sealed record Answer(string Outcome, string Sentence)
+{
+    // What is escaped in HTML need not be here.
+    public static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>What follows from it, or was said on the way.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Further members of the JSON object.</summary>
+    public IReadOnlyList<(string Name, object? Value)> Fields { get; init; } = [];
+
+    public async Task PrintAsync(ToolRun run, string command)
+    {
+        if (run.Output == OutputFormat.Json)
+        {
+            await WriteAsync(json =>
+            {
+                JsonText.Write(json, "command", command);
+                JsonText.Write(json, "outcome", Outcome);
+                JsonText.Write(json, "dry_run", run.Get(Act.DryRun));
+                foreach (var (name, value) in Fields)
+                {
+                    JsonText.Write(json, name, value);
+                }
+
+                JsonText.Write(json, "message", Sentence);
+                json.WriteStartArray("notes");
+                foreach (var note in Notes)
+                {
+                    json.WriteStringValue(note);
+                }
+
+                json.WriteEndArray();
+            });
+            return;
+        }
+
+        await Console.Out.WriteLineAsync(Words.Clean(Sentence));
+        foreach (var note in Notes)
+        {
+            await Console.Out.WriteLineAsync($"  {Words.Clean(note)}");
+        }
+    }
+
+    /// <summary>One object on one line of stdout.</summary>
+    public static async Task WriteAsync(Action<Utf8JsonWriter> members)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, Readable))
+        {
+            json.WriteStartObject();
+            members(json);
+            json.WriteEndObject();
+        }
+
+        buffer.Write("\n"u8);
+        await using var stdout = Console.OpenStandardOutput();
+        await stdout.WriteAsync(buffer.WrittenMemory);
+    }
+}
