@@ -12,6 +12,9 @@ public static class MailPolicy
     /// <summary>What can wait, and what a reader may unsubscribe from.</summary>
     public static readonly string[] NonCriticalKinds = ["renewal_reminder"];
 
+    /// <summary>Temporary refusals after which a mail is given up.</summary>
+    public const int MostAttempts = 4;
+
     public static readonly TimeSpan Apart = TimeSpan.FromHours(4);
     private const int MostADay = 2;
     private const int QuietFrom = 21;

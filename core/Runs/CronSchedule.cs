@@ -59,7 +59,8 @@ public sealed class CronSchedule
         get
         {
             var (longest, last) = (TimeSpan.Zero, (DateTime?)null);
-            foreach (var time in From(SomeYears).TakeWhile(time => time < Later))
+            var later = EveryHour ? SomeYears.AddDays(2) : Later;
+            foreach (var time in From(SomeYears).TakeWhile(time => time < later))
             {
                 longest = last is { } previous && time - previous > longest ? time - previous : longest;
                 last = time;

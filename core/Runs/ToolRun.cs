@@ -25,6 +25,12 @@ public sealed class ToolRun : IAsyncDisposable
     /// <summary>The word after the command's name, one of its values; null when none was given.</summary>
     public string? Argument { get; }
 
+    /// <summary>The word after that one.</summary>
+    public string? SecondArgument { get; internal init; }
+
+    /// <summary>What the command answers with when nothing went wrong, for a probe.</summary>
+    public int ExitCode { get; set; }
+
     public OutputFormat Output => _options.Get(RunOptions.OutputOption);
 
     /// <summary>SIGTERM or SIGINT came. A command that ends by itself then ends well.</summary>

@@ -83,6 +83,9 @@ internal static class Words
         fallback.Until is { } until ? $"until {At(until, now, zone)}"
         : fallback.Automatic ? "until the provider answers again" : "until somebody ends it";
 
+    public static string Until(Ledger.PauseRow pause, DateTime now, BusinessZone zone) =>
+        pause.Until is { } until ? $"until {At(until, now, zone)}" : "until somebody ends it";
+
     public static string By(Fallback fallback, DateTime now, BusinessZone zone) => string.Join(
         ", ",
         new[]
