@@ -83,8 +83,8 @@ internal static class HistoryCommand
             : new Sheet("", "=Run", "Job", "=Started", "What it did");
         foreach (var row in runs)
         {
-            var job = row.Job + (row.Shard is null ? "" : $" {row.Shard}") + (row.AsOf is { } asOf ? $" as of {Words.At(asOf, now, zone)}" : "") + (row.Partial ? " (partial)" : "");
-            var started = Words.At(row.StartedAt, now, zone);
+            var job = row.Job + (row.Shard is null ? "" : $" {row.Shard}") + (row.AsOf is { } asOf ? $" as of {Words.When(asOf, now, zone)}" : "") + (row.Partial ? " (partial)" : "");
+            var started = Words.When(row.StartedAt, now, zone);
             var did = string.Join("; ", new[] { OneLine.Of(row.Error), Signs.Counters(row.Counters) }.Where(part => part.Length > 0));
             if (console.Profile.Width >= 100)
             {

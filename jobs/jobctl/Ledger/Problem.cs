@@ -39,7 +39,7 @@ internal sealed record Problem(bool Wrong, string Job, string What, string[] Tod
         {
             yield return new(
                 true, name,
-                $"{name} {(row.Status == "interrupted" ? "was interrupted" : "failed")}{Times(status)}, last at {Words.At(row.StartedAt, now, zone)}: {OneLine.Of(row.Error ?? "no reason given")}",
+                $"{name} {(row.Status == "interrupted" ? "was interrupted" : "failed")}{Times(status)}, last at {Words.When(row.StartedAt, now, zone)}: {OneLine.Of(row.Error ?? "no reason given")}",
                 [$"jobctl show {row.Id}", FailedPage]);
         }
 
@@ -63,7 +63,7 @@ internal sealed record Problem(bool Wrong, string Job, string What, string[] Tod
 
         if (status.Pause is { } pause)
         {
-            yield return new(false, name, $"{name} is paused {Words.Until(pause, now, zone)}, by {By(pause.Actor)} since {Words.At(pause.CreatedAt, now, zone)}: {OneLine.Of(pause.Reason)}", [$"jobctl resume {name}"]);
+            yield return new(false, name, $"{name} is paused {Words.Until(pause, now, zone)}, by {By(pause.Actor)} since {Words.When(pause.CreatedAt, now, zone)}: {OneLine.Of(pause.Reason)}", [$"jobctl resume {name}"]);
         }
 
         if (row.Parked > 0)
@@ -118,7 +118,7 @@ internal sealed record Problem(bool Wrong, string Job, string What, string[] Tod
     };
 
     private static string Skipped(JobRow row, DateTime now, BusinessZone zone) =>
-        row.SkippedAt is { } at ? $"; the run of {Words.At(at, now, zone)} was skipped: {OneLine.Of(row.SkippedBecause)}" : "";
+        row.SkippedAt is { } at ? $"; the run of {Words.When(at, now, zone)} was skipped: {OneLine.Of(row.SkippedBecause)}" : "";
 
     private static string By(string actor) => actor.Length == 0 ? "somebody" : OneLine.Of(actor);
 

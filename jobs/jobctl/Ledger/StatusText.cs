@@ -9,7 +9,8 @@ namespace Jobs.Ledger;
 /// <summary>How every job stands, as a table that leaves out what a narrow terminal has no room for, and then in sentences.</summary>
 internal sealed class StatusText(StatusView view, BusinessZone zone)
 {
-    private const int Wide = 120;
+    private const int Wide = 110;
+    private const int Widest = 160;
 
     private readonly IAnsiConsole _console = Paper.Open();
 
@@ -19,7 +20,7 @@ internal sealed class StatusText(StatusView view, BusinessZone zone)
         {
             _console.Write(new Text($"Jobs  {Words.Moment(view.Now, zone)} ({Words.Zone(view.Now, zone)})\n", new Style(decoration: Decoration.Bold)));
             Table(jobs).WriteTo(_console);
-            PrintRunning();
+            PrintRunning(jobs);
         }
 
         foreach (var problem in problems)
@@ -36,40 +37,37 @@ internal sealed class StatusText(StatusView view, BusinessZone zone)
 
     private Sheet Table(IReadOnlyList<JobStatus> jobs)
     {
-        var wide = _console.Profile.Width >= Wide;
-        var sheet = wide
-            ? new Sheet("", "=Job", "=State", "=Last run", ">Took", "Trigger", "Last success", "=Next", "Backlog", "Did last")
+        var (wide, widest) = (_console.Profile.Width >= Wide, _console.Profile.Width >= Widest);
+        var sheet = widest ? new Sheet("", "=Job", "=State", "=Last run", ">Took", "=Trigger", "=Last success", "=Next", "Backlog", "Did last")
+            : wide ? new Sheet("", "=Job", "=State", "=Last run", ">Took", "=Last success", "=Next", "Backlog", "Did last")
             : new Sheet("", "Job", "=State", "Last run", "Next", "Backlog");
         foreach (var job in jobs)
         {
             var row = job.Row;
             var ended = row.Id is not null;
             Cell state = new(Signs.Of(job.State), Signs.ToneOf(job.State));
-            Cell last = new(ended ? $"{Signs.Short(row.Status)} {Words.At(row.StartedAt, view.Now, zone)}" : "never", ended ? Signs.ToneOf(row.Status) : Tone.Quiet);
-            Cell next = job.NextDueAt is { } at ? Words.At(at, view.Now, zone) : "on demand";
+            Cell last = new(ended ? $"{Signs.Short(row.Status)} {Words.When(row.StartedAt, view.Now, zone)}" : "never", ended ? Signs.ToneOf(row.Status) : Tone.Quiet);
+            Cell next = job.NextDueAt is { } at ? Words.When(at, view.Now, zone) : "on demand";
             Cell backlog = string.Join(", ", job.Backlog.Select(b => b.ToString()).Concat(row.Parked > 0 ? [$"{row.Parked} parked"] : Array.Empty<string>()));
-            if (wide)
-            {
-                sheet.Add(
-                    job.Job.Name, state, last, ended && row.FinishedAt is { } end ? Signs.Took(end - row.StartedAt) : "", ended ? row.Trigger : "",
-                    row.LastSuccessAt is { } success ? Words.At(success, view.Now, zone) : "", next, backlog, Signs.Counters(row.Counters));
-            }
-            else
-            {
-                sheet.Add(job.Job.Name, state, last, next, backlog);
-            }
+            Cell took = ended && row.FinishedAt is { } end ? Signs.Took(end - row.StartedAt) : "";
+            Cell success = row.LastSuccessAt is { } since ? Words.When(since, view.Now, zone) : "";
+            Cell did = Signs.Counters(row.Counters);
+            sheet.Add(
+                widest ? [job.Job.Name, state, last, took, ended ? OneLine.Of(row.Trigger, 30) : "", success, next, backlog, did]
+                : wide ? [job.Job.Name, state, last, took, success, next, backlog, did]
+                : [job.Job.Name, state, last, next, backlog]);
         }
 
         return sheet;
     }
 
-    private void PrintRunning()
+    private void PrintRunning(IEnumerable<JobStatus> jobs)
     {
-        foreach (var run in view.Running)
+        foreach (var run in jobs.SelectMany(job => job.Running))
         {
             var lease = run.Holder is null ? "no lease" : run.Alive ? $"held by {Words.Holder(run.Holder)}" : "its lease has run out";
             _console.Write(new Text(
-                Words.Clean($"▸ {run.Job}{(run.Shard is null ? "" : $" {run.Shard}")} runs since {Words.At(run.StartedAt, view.Now, zone)} ({Words.For(run.StartedAt, view.Now)}), {run.Id}, {lease}") + "\n",
+                Words.Clean($"▸ {run.Job}{(run.Shard is null ? "" : $" {run.Shard}")} runs since {Words.When(run.StartedAt, view.Now, zone)} ({Words.For(run.StartedAt, view.Now)}), {run.Id}, {lease}") + "\n",
                 Cell.StyleOf(Tone.Active)));
         }
     }
