@@ -118,7 +118,7 @@ internal sealed record Problem(bool Wrong, string Job, string What, string[] Tod
     };
 
     private static string Skipped(JobRow row, DateTime now, BusinessZone zone) =>
-        row.SkippedAt is { } at ? $"; the run of {Words.When(at, now, zone)} was skipped: {OneLine.Of(row.SkippedBecause)}" : "";
+        row.SkippedAt is { } at ? $"; the run of {Words.When(at, now, zone)} was skipped{(row.SkippedBecause is { Length: > 0 } why ? $": {OneLine.Of(why)}" : "")}" : "";
 
     private static string By(string actor) => actor.Length == 0 ? "somebody" : OneLine.Of(actor);
 

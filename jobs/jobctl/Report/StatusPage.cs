@@ -125,14 +125,14 @@ internal sealed class StatusPage(StatusView view, IReadOnlyList<JobStatus> jobs,
         var failed = runs.Count(r => r.Status is "failed" or "interrupted");
         var says = $"{job.Job.Name}: {runs.Length} runs, {failed} failed, the longest took {Signs.Took(TimeSpan.FromMilliseconds(longest))}";
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"<svg class=\"strip\" viewBox=\"0 0 {ReportView.Runs * StripStep:0} {StripHeight:0}\" role=\"img\" aria-label=\"{Text(says)}\">");
+        svg.Append(CultureInfo.InvariantCulture, $"<svg class=\"strip\" viewBox=\"0 0 {ReportView.Runs * StripStep:0} {StripHeight:0}\" preserveAspectRatio=\"xMinYMid\" role=\"img\" aria-label=\"{Text(says)}\">");
         for (var i = 0; i < runs.Length; i++)
         {
             var height = 4 + ((StripHeight - 4) * Math.Sqrt(took[i] / longest));
             var about = $"{Words.When(runs[i].StartedAt, view.Now, zone)}: {runs[i].Status}, {Signs.Took(TimeSpan.FromMilliseconds(took[i]))}{(runs[i].Error is { } error ? $", {OneLine.Of(error, 120)}" : "")}";
             svg.Append(
                 CultureInfo.InvariantCulture,
-                $"<rect class=\"{Tint(runs[i].Status)}-fill\" x=\"{(ReportView.Runs - runs.Length + i) * StripStep:0.#}\" y=\"{StripHeight - height:0.#}\" width=\"{StripStep - 1.5:0.#}\" height=\"{height:0.#}\"><title>{Text(about)}</title></rect>");
+                $"<rect class=\"{Tint(runs[i].Status)}-fill\" x=\"{i * StripStep:0.#}\" y=\"{StripHeight - height:0.#}\" width=\"{StripStep - 1.5:0.#}\" height=\"{height:0.#}\"><title>{Text(about)}</title></rect>");
         }
 
         return svg.Append("</svg>").ToString();
@@ -188,7 +188,7 @@ internal sealed class StatusPage(StatusView view, IReadOnlyList<JobStatus> jobs,
             var share = 100.0 * backlog.Count / most;
             Write($"<tr role=\"row\"><th scope=\"row\" role=\"rowheader\" data-label=\"Job\"><span>{Text(backlog.Job)}</span></th>");
             Cell("What", "s", backlog.ToString());
-            Write($"<td role=\"cell\" data-label=\"\" class=\"share\"><svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{share:0} % of the longest line\"><rect class=\"active-fill\" width=\"{Math.Max(1, share):0.#}\" height=\"10\"/></svg></td>");
+            Write($"<td role=\"cell\" data-label=\"Beside the most\" class=\"share\"><svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{share:0} % of the longest line\"><rect class=\"active-fill\" width=\"{Math.Max(1, share):0.#}\" height=\"10\"/></svg></td>");
             Cell("Oldest", "s", backlog.OldestAt is { } at ? Words.For(at, view.Now) : "");
             Write($"</tr>");
         }

@@ -87,7 +87,11 @@ public sealed partial class CatalogueTests
     public void Every_variable_is_in_the_example_of_an_environment()
     {
         var example = File.ReadAllLines(PostgresFixture.RepositoryFile(".env.example"));
-        ToolCommand[] commands = [Jobs.Dashboard.Command, NextCommand.Command, RenderCommand.Command];
+        ToolCommand[] commands =
+        [
+            Jobs.Dashboard.Command, NextCommand.Command, RenderCommand.Command,
+            Ledger.StatusCommand.Command, Ledger.HistoryCommand.Command, Ledger.ShowCommand.Command, Explain.ExplainCommand.Command, Report.ReportCommand.Command,
+        ];
         Assert.All(
             Settings.KnownNames.Concat(commands.SelectMany(command => command.Options).Select(option => option.EnvironmentVariable)),
             name => Assert.Contains(example, line => line.TrimStart('#').StartsWith(name + "=", StringComparison.Ordinal)));
