@@ -128,7 +128,11 @@ internal sealed class Evidence
         UNION
         SELECT u.id, u.provider_payment_id, u.payment_id, u.reason, u.data::text, u.created_at, u.reported_at, u.resolved_at, u.resolution
         FROM unmatched_payments AS u
-        WHERE u.provider_payment_id IN (SELECT o.payment_intent_id FROM orders AS o WHERE o.id = ANY (@Orders)) OR u.id = @Unmatched
+        WHERE u.provider_payment_id IN (SELECT o.payment_intent_id FROM orders AS o WHERE o.id = ANY (@Orders))
+        UNION
+        SELECT u.id, u.provider_payment_id, u.payment_id, u.reason, u.data::text, u.created_at, u.reported_at, u.resolved_at, u.resolution
+        FROM unmatched_payments AS u
+        WHERE u.id = @Unmatched
         ORDER BY id;
 
         SELECT f.payment_id, f.provider_refund_id, f.amount_minor, f.refunded_at FROM payment_refunds AS f WHERE f.payment_id = ANY (@Payments) ORDER BY f.id;

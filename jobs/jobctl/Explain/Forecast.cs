@@ -48,7 +48,7 @@ internal sealed class Forecast(Evidence evidence, BusinessZone zone, NextRuns ru
     private IEnumerable<Ahead> Of(PaymentRow p)
     {
         var subject = $"payment {Text(p.Id)}";
-        if (evidence.Queue.FirstOrDefault(q => q.PaymentId == p.Id && q.Status is "waiting" or "processing" or "unknown") is { } place && place.PaymentId == p.Id)
+        if (evidence.Queue.FirstOrDefault(q => q.PaymentId == p.Id && q.Status is "waiting" or "processing" or "unknown") is { } place)
         {
             yield return InQueue(place, subject);
         }

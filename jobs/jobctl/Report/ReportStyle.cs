@@ -22,7 +22,7 @@ internal static class ReportStyle
         details { margin-top: .5rem } summary { cursor: pointer; color: var(--dim); font-size: .875rem } caption { text-align: left; color: var(--dim); font-size: .875rem; padding: .3rem 0 }
         .plain thead { position: static; width: auto; height: auto; clip-path: none }
         .plain { display: table } .plain thead { display: table-header-group } .plain tbody { display: table-row-group } .plain caption { display: table-caption } .plain tr { display: table-row }
-        .plain th, .plain td { display: table-cell; padding: .2rem .75rem .2rem 0; border-top: 1px solid var(--line) } .plain tbody .n { text-align: right }
+        .plain { font-size: .875rem } .plain th, .plain td { display: table-cell; white-space: normal; min-width: 0; padding: .2rem .4rem .2rem 0; border-top: 1px solid var(--line) } .plain tbody .n { text-align: right }
         .plain tbody th::before, .plain tbody td::before { content: none } .plain tbody th { font-weight: 400 }
         @media (max-width: 60rem) { .share { width: auto } .share .bar { flex: 1 } .strip { width: 100% } .plain tbody th, .plain tbody td { display: table-cell } }
         @media print { .charts { display: block } .charts section { break-inside: avoid } details { display: none } }

@@ -84,7 +84,7 @@ public sealed class ExplainTests(PostgresFixture fixture)
             """,
             new { spent, paused, billed, ending, open });
 
-        Assert.StartsWith("cannot be charged: no usable payment method (pm_lost is blocked: lost_card)", Said(await NextsAsync(world, lost)), StringComparison.Ordinal);
+        Assert.Contains("cannot be charged: no usable payment method (pm_lost is blocked: lost_card)", Said(await NextsAsync(world, lost)), StringComparison.Ordinal);
         Assert.Contains("when the customer confirms by the mailed link", Said(await NextsAsync(world, asked)), StringComparison.Ordinal);
         Assert.Contains("the 4 tries are spent, the last one declined (do_not_honor)", Said(await NextsAsync(world, spent)), StringComparison.Ordinal);
         Assert.Contains("nothing charges or ends it", Said(await NextsAsync(world, paused)), StringComparison.Ordinal);
@@ -182,7 +182,7 @@ public sealed class ExplainTests(PostgresFixture fixture)
         var unknown = (await PaymentAsync(world, 4)).GetProperty("next").EnumerateArray().ToList();
         Assert.Contains(unknown, a => a.Text("todo") == "jobctl resolve terminal 77 --as paid|not-paid --reason TEXT");
         Assert.DoesNotContain(unknown, a => a.Text("job") == "expire-payments");
-        Assert.Contains((await PaymentAsync(world, 5)).GetProperty("next").EnumerateArray(), a => a.Text("todo")!.StartsWith("jobctl resolve unmatched 88 ", StringComparison.Ordinal));
+        Assert.Contains((await PaymentAsync(world, 5)).GetProperty("next").EnumerateArray(), a => a.Text("todo")?.StartsWith("jobctl resolve unmatched 88 ", StringComparison.Ordinal) == true);
         var nobody = await world.LookAsJsonAsync(0, "explain", "pi_nobody");
         Assert.Equal(("unmatched", "user_unknown"), (nobody.Text("subject_type"), nobody.GetProperty("state").Text("reason")));
         Assert.StartsWith("jobctl resolve unmatched 89 ", nobody.GetProperty("next")[0].Text("todo"), StringComparison.Ordinal);
