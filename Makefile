@@ -55,7 +55,7 @@ profile: publish ## Renew the list of methods that are compiled ahead for a quic
 	@dotnet build tests/bench -c Release -v quiet -clp:NoSummary
 	@dotnet build docker/startup-profile -c Release -v quiet -clp:NoSummary
 	@rm -rf artifacts/jit && mkdir -p artifacts/jit
-	@JOBS_BENCH_JIT=artifacts/jit artifacts/bin/bench/release/bench --rows 20000 --rounds 1 --due 3000 --seconds 6 --orders 500 --objects 2000 --mails 500 > /dev/null
+	@JOBS_BENCH_JIT=artifacts/jit artifacts/bin/bench/release/bench --rows 20000 --rounds 1 --due 3000 --seconds 6 --orders 500 --objects 2000 --mails 500 --audit 20000 > /dev/null
 	@artifacts/bin/startup-profile/release/startup-profile artifacts/app docker/startup-profile/methods.txt --add artifacts/jit/*.txt
 
 bench: publish ## Measure the published jobs against their targets: make bench LINES=startup,expire

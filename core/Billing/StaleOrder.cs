@@ -28,6 +28,9 @@ public sealed class StaleOrder
                    OR EXISTS (SELECT FROM payment_queue AS q WHERE q.payment_id = p.id AND q.status IN ('waiting', 'processing', 'unknown'))))
         """;
 
+    /// <summary>Of orders AS o: unpaid past its time. Needs @Now.</summary>
+    public const string IsPastItsTime = "o.status IN ('pending_payment', 'expiring') AND o.expires_at < @Now";
+
     /// <summary>Rows of orders AS o.</summary>
     public const string Select =
         $"""

@@ -128,7 +128,7 @@ public sealed class MailOutbox(JobRun run, Db db)
 
     // A dry run claims nothing: an earlier mail to the same person stands for the claim it would be.
     private const string Recent =
-        """
+        $"""
         SELECT count(*) FILTER (WHERE n.claimed_at >= @Today)::int AS today, max(n.claimed_at) AS last,
                @DryRun AND EXISTS (
                    SELECT FROM notifications AS earlier
@@ -136,9 +136,7 @@ public sealed class MailOutbox(JobRun run, Db db)
                      AND earlier.kind = ANY(@NonCriticalKinds) AND earlier.status = 'pending' AND earlier.id < @Id
                      AND (earlier.next_attempt_at IS NULL OR earlier.next_attempt_at <= @Now)) AS waits_for_another
         FROM notifications AS n
-        WHERE (n.user_id = @UserId OR (@UserId::bigint IS NULL AND n.user_id IS NULL AND n.to_address = @ToAddress))
-          AND n.kind = ANY(@NonCriticalKinds) AND n.status IN ('sending', 'sent', 'unknown')
-          AND n.claimed_at >= least(@Today, @Now - @Apart)
+        WHERE {MailPolicy.HadLately}
         """;
 
     private const string ClaimOne =

@@ -12,7 +12,21 @@ public static class MailPolicy
     /// <summary>What can wait, and what a reader may unsubscribe from.</summary>
     public static readonly string[] NonCriticalKinds = ["renewal_reminder"];
 
+    /// <summary>Temporary refusals after which a mail is given up.</summary>
+    public const int MostAttempts = 4;
+
     public static readonly TimeSpan Apart = TimeSpan.FromHours(4);
+    /// <summary>
+    /// Condition on n, a mail: one that could wait and that the person has had lately, as far as it bears on the next. Needs @UserId, @ToAddress,
+    /// @NonCriticalKinds, @Today, @Now and @Apart.
+    /// </summary>
+    public const string HadLately =
+        """
+        (n.user_id = @UserId OR (@UserId::bigint IS NULL AND n.user_id IS NULL AND n.to_address = @ToAddress))
+          AND n.kind = ANY(@NonCriticalKinds) AND n.status IN ('sending', 'sent', 'unknown')
+          AND n.claimed_at >= least(@Today, @Now - @Apart)
+        """;
+
     private const int MostADay = 2;
     private const int QuietFrom = 21;
     private const int QuietUntil = 8;

@@ -14,14 +14,20 @@ namespace Jobs.Runs;
 /// <param name="Argument">What may follow the command's name, if anything may.</param>
 public sealed record ToolCommand(string Name, string Summary, JobOption[] Options, Func<ToolRun, Task> RunAsync, ToolArgument? Argument = null)
 {
-    /// <summary>What may follow the argument; null: nothing.</summary>
+    /// <summary>What may follow that word.</summary>
+    public ToolArgument? Then { get; init; }
+
+    /// <summary>What may follow the arguments; null: nothing.</summary>
     public ToolWords? Words { get; init; }
+
+    /// <summary>What exit code 1 means besides an error; null: nothing.</summary>
+    public string? Exit1 { get; init; }
 }
 
 /// <summary>One word after a command's name; without it the command is about all there are.</summary>
 /// <param name="Name">As the help shows it.</param>
 /// <param name="Summary">One sentence.</param>
-/// <param name="Values">All that it may be.</param>
+/// <param name="Values">All that it may be; none: whatever the command makes of it.</param>
 public sealed record ToolArgument(string Name, string Summary, IReadOnlyCollection<string> Values);
 
 /// <summary>Further words of a command, which it understands itself.</summary>
@@ -53,7 +59,10 @@ public static class ToolProgram
             }
 
             var command = line.Check(parsed);
-            await using var run = new ToolRun(tool, ToolCommandLine.Read(parsed, command, settings), ToolCommandLine.Argument(parsed, command), settings, redaction, stop);
+            await using var run = new ToolRun(tool, ToolCommandLine.Read(parsed, command, settings), ToolCommandLine.Argument(parsed, command.Argument), settings, redaction, stop)
+            {
+                SecondArgument = ToolCommandLine.Argument(parsed, command.Then),
+            };
             (run.Words, run.Rest) = ToolCommandLine.Words(parsed, command);
             await command.RunAsync(run);
             return run.ExitCode;
@@ -108,7 +117,7 @@ internal sealed class ToolCommandLine
                 sub.Options.Add(option.CommandLineOption);
             }
 
-            if (command.Argument is { } argument)
+            foreach (var argument in ArgumentsOf(command))
             {
                 sub.Arguments.Add(new Argument<string?>(argument.Name) { Arity = ArgumentArity.ZeroOrOne });
             }
@@ -176,15 +185,15 @@ internal sealed class ToolCommandLine
     public static JobOptions Read(ParseResult parsed, ToolCommand command, Settings settings) =>
         new(OptionsOf(command).ToDictionary(o => o, o => o.Read(parsed, settings)));
 
-    /// <returns>Null when the command takes none or none was given.</returns>
-    public static string? Argument(ParseResult parsed, ToolCommand command)
+    /// <returns>Null when it takes none or none was given.</returns>
+    public static string? Argument(ParseResult parsed, ToolArgument? argument)
     {
-        if (command.Argument is not { } argument || parsed.GetValue<string?>(argument.Name) is not { } value)
+        if (argument is null || parsed.GetValue<string?>(argument.Name) is not { } value)
         {
             return null;
         }
 
-        if (argument.Values.Contains(value))
+        if (argument.Values.Count == 0 || argument.Values.Contains(value))
         {
             return value;
         }
@@ -213,6 +222,8 @@ internal sealed class ToolCommandLine
             : throw new OperatorException($"nothing may follow --; see {command.Name} --help");
     }
 
+    private static IEnumerable<ToolArgument> ArgumentsOf(ToolCommand command) => new[] { command.Argument, command.Then }.OfType<ToolArgument>();
+
     private static IEnumerable<JobOption> OptionsOf(ToolCommand command) => command.Options.Append(RunOptions.OutputOption);
 
     private string Help() => string.Join(
@@ -227,10 +238,15 @@ internal sealed class ToolCommandLine
     private string Help(ToolCommand command) => string.Join(
         '\n',
         [
-            command.Summary, "", "Usage:", $"  {_tool.Name} {command.Name}{(command.Argument is { } a ? $" [{a.Name}]" : "")}{(command.Words is { } w ? $" {w.Usage}" : "")} [options]", "",
-            .. command.Argument is { } argument ? [$"  {$"[{argument.Name}]",-26} {argument.Summary} One of {string.Join(", ", argument.Values)}.", ""] : Array.Empty<string>(),
+            command.Summary, "", "Usage:",
+            $"  {_tool.Name} {command.Name}{string.Concat(ArgumentsOf(command).Select(a => $" [{a.Name}]"))}{(command.Words is { } w ? $" {w.Usage}" : "")} [options]", "",
+            .. ArgumentsOf(command).SelectMany(a => new[]
+            {
+                $"  {$"[{a.Name}]",-26} {a.Summary}{(a.Values.Count > 0 ? $" One of {string.Join(", ", a.Values)}." : "")}", "",
+            }),
             .. command.Words is { } words ? [$"  {words.Usage,-26} {words.Summary}", ""] : Array.Empty<string>(),
-            .. JobCommand.HelpOf(OptionsOf(command)), "", .. Environment, .. ExitStatus,
+            .. JobCommand.HelpOf(OptionsOf(command)), "", .. Environment, .. ExitStatus[..^1],
+            command.Exit1 is { } meaning ? $"  1  {meaning}, or {ExitStatus[^1].TrimStart(' ', '1')}" : ExitStatus[^1],
         ]);
 
     private static readonly string[] Environment =

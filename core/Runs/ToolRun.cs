@@ -25,13 +25,16 @@ public sealed class ToolRun : IAsyncDisposable
     /// <summary>The word after the command's name, one of its values; null when none was given.</summary>
     public string? Argument { get; }
 
-    /// <summary>Those after the argument.</summary>
+    /// <summary>The word after that one.</summary>
+    public string? SecondArgument { get; internal init; }
+
+    /// <summary>Those after the arguments.</summary>
     public IReadOnlyList<string> Words { get; internal set; } = [];
 
     /// <summary>Whatever follows <c>--</c>.</summary>
     public IReadOnlyList<string> Rest { get; internal set; } = [];
 
-    /// <summary>Of the process, when the command ends without an exception.</summary>
+    /// <summary>What the command answers with when nothing went wrong, for a probe.</summary>
     public int ExitCode { get; set; }
 
     public OutputFormat Output => _options.Get(RunOptions.OutputOption);

@@ -16,9 +16,6 @@ public readonly record struct Prepared(Payment? Payment, IdempotencyKey Key, boo
 /// </summary>
 public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZone zone, RenewalPolicy policy, TimeProvider clock)
 {
-    // Stripe forgets a key after 24 h and would then charge again.
-    private static readonly TimeSpan KeyLife = TimeSpan.FromHours(23);
-
     public const string OpenOf =
         """
         SELECT FROM payments AS a
@@ -53,8 +50,8 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
         FROM subscriptions AS s
         JOIN plans AS p ON p.id = s.plan_id
         JOIN users AS u ON u.id = s.user_id
-        {DueSubscriptions.Method}
-        WHERE s.id = @Id AND {DueSubscriptions.Due}{due.Noticed}
+        {Renewal.Method}
+        WHERE s.id = @Id AND {Renewal.Due}{due.Noticed}
         FOR NO KEY UPDATE OF s
         """;
 
@@ -101,7 +98,7 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
     public async Task<Prepared> PrepareAsync(DueSubscription subscription)
     {
         // Taken before the row exists: a process that sleeps from here on wakes with a key that is too old.
-        var key = IdempotencyKey.New(clock.GetUtcNow() + KeyLife);
+        var key = IdempotencyKey.New(clock.GetUtcNow() + Renewal.KeyLife);
         try
         {
             return await db.TransactionAsync(tx => PrepareAsync(tx, subscription, key), run.Aborting);
@@ -208,7 +205,7 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
     public Task<List<Payment>> UnansweredAsync() =>
         db.TransactionAsync(
             tx => tx.QueryAsync<Payment>(
-                Unanswered, new { KeyLife, run.Options.Only, run.Options.Shard.Count, run.Options.Shard.Index }),
+                Unanswered, new { Renewal.KeyLife, run.Options.Only, run.Options.Shard.Count, run.Options.Shard.Index }),
             run.Aborting);
 
     private const string StillChargeable =
@@ -217,7 +214,7 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
         FROM payments AS a
         JOIN subscriptions AS s ON s.id = a.subscription_id
         JOIN plans AS p ON p.id = s.plan_id
-        WHERE a.id = @Id AND a.status = 'pending' AND a.provider_payment_id IS NULL AND {DueSubscriptions.Chargeable}
+        WHERE a.id = @Id AND a.status = 'pending' AND a.provider_payment_id IS NULL AND {Renewal.Chargeable}
         """;
 
     /// <returns>The key with the time it has left, or null when the attempt is settled or must not be sent any more.</returns>
@@ -226,8 +223,8 @@ public sealed class Attempts(JobRun run, Db db, DueSubscriptions due, BusinessZo
         var now = clock.GetUtcNow();
         var age = await db.TransactionAsync(
             tx => tx.SingleOrDefaultAsync<double?>(StillChargeable, new { attempt.Id, due.EndOfToday }), run.Aborting);
-        return age is { } seconds && seconds < KeyLife.TotalSeconds
-            ? new IdempotencyKey(attempt.IdempotencyKey!, now + KeyLife - TimeSpan.FromSeconds(seconds))
+        return age is { } seconds && seconds < Renewal.KeyLife.TotalSeconds
+            ? new IdempotencyKey(attempt.IdempotencyKey!, now + Renewal.KeyLife - TimeSpan.FromSeconds(seconds))
             : null;
     }
 

@@ -21,50 +21,10 @@ public sealed class DueSubscription
     public bool AwaitsNotice { get; init; }
 }
 
-/// <summary>Which subscriptions are due: the one definition, asked when planning, when reading, and under lock before a charge.</summary>
+/// <summary>The due subscriptions of a run, by <see cref="Renewal"/>.</summary>
 public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone, JobOptions options)
 {
     private readonly TimeSpan? _notice = options.Get(RenewalNotice.Required);
-
-    /// <summary>Whoever may be charged at all, now and before a replay.</summary>
-    public const string Chargeable =
-        """
-        s.status IN ('active', 'past_due') AND s.auto_renew AND NOT s.cancel_at_period_end AND p.recurring
-        AND s.provider_subscription_id IS NULL AND s.ended_at < @EndOfToday
-        """;
-
-    // A period that was paid once is never charged again, refunded or not.
-    public const string Due =
-        $"""
-        {Chargeable}
-        AND (s.next_attempt_at IS NULL OR s.next_attempt_at <= @Now)
-        AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.status IN ('pending', 'processing', 'requires_action'))
-        AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.period_start = (s.ended_at AT TIME ZONE @Zone)::date
-                        AND a.status IN ('succeeded', 'refunded', 'disputed'))
-        AND NOT EXISTS (SELECT FROM unmatched_payments AS parked JOIN payments AS a ON a.id = parked.payment_id
-                        WHERE a.subscription_id = s.id AND parked.resolved_at IS NULL AND parked.reason <> 'duplicate')
-        """;
-
-    // The method of the last payment, else the user's default. One that asked for the customer's authentication in this
-    // period is not asked again blindly.
-    public const string Method =
-        """
-        LEFT JOIN payments AS last ON last.id = s.payment_id
-        LEFT JOIN LATERAL (
-            SELECT array_agg(candidate.id ORDER BY candidate.rank) FILTER (WHERE NOT candidate.awaits) AS usable,
-                   bool_or(candidate.awaits) AS awaits
-            FROM (
-                SELECT m.rank, m.id,
-                       EXISTS (SELECT FROM payments AS a
-                               WHERE a.subscription_id = s.id AND a.provider_payment_method_id = m.id
-                                 AND a.failure_code = 'authentication_required'
-                                 AND a.period_start >= (s.ended_at AT TIME ZONE @Zone)::date) AS awaits
-                FROM (VALUES (1, last.provider_payment_method_id), (2, u.default_payment_method_id)) AS m (rank, id)
-                WHERE m.id IS NOT NULL AND u.provider_customer_id IS NOT NULL
-                  AND NOT EXISTS (SELECT FROM blocked_payment_methods AS b WHERE b.provider_payment_method_id = m.id)
-            ) AS candidate
-        ) AS method ON true
-        """;
 
     // What a run books bears its "now": what this run renewed, by a replay or a charge, is not charged again in it, however
     // long the outage. An attempt that charged nothing is no reason to wait for another day.
@@ -73,8 +33,8 @@ public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone, JobOp
         FROM subscriptions AS s
         JOIN plans AS p ON p.id = s.plan_id
         JOIN users AS u ON u.id = s.user_id
-        {Method}
-        WHERE {Due}
+        {Renewal.Method}
+        WHERE {Renewal.Due}
           AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.succeeded_at >= @Now)
           AND (@Only::bigint IS NULL OR s.id = @Only)
           AND (@Count = 1 OR s.id % @Count = @Index)
@@ -83,7 +43,7 @@ public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone, JobOp
     public string Planned =>
         $"SELECT p.currency, count(*) AS charges, sum(p.amount_minor)::bigint AS amount_minor {From}{Noticed} AND method.usable IS NOT NULL GROUP BY p.currency";
 
-    /// <summary>Goes with <see cref="Due"/>; nothing where no notice is required.</summary>
+    /// <summary>Goes with <see cref="Renewal.Due"/>; nothing where no notice is required.</summary>
     public string Noticed => _notice is null ? "" : $" AND {RenewalNotice.Given}";
 
     private string Select =>
@@ -133,8 +93,7 @@ public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone, JobOp
         run.Options.Shard.Index,
     };
 
-    /// <summary>"Due today" is by calendar day in the business zone.</summary>
-    public DateTime EndOfToday => zone.StartOfDay(zone.Date(run.Now).AddDays(1));
+    public DateTime EndOfToday => Renewal.EndOfToday(zone, run.Now);
 
     /// <summary>When a notice must have been sent at the latest; null where none is required.</summary>
     public DateTime? NoticedBy => run.Now - _notice;

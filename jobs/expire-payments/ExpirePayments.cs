@@ -13,16 +13,14 @@ public sealed class ExpirePayments(
     JobRun run, Db db, JobOptions options, Settlement settlement, IntentEnding ending, IntentSearch search, Settings settings) : IJob
 {
     public static readonly JobOption<TimeSpan?> OlderThan = new(
-        "--older-than", "duration", "Expire payments pending for more than this long. Default: 7d.", OptionValue.Duration, TimeSpan.FromDays(7));
+        "--older-than", "duration", "Expire payments pending for more than this long. Default: 7d.", OptionValue.Duration, UnresolvedPayment.GivenUpAfter);
 
     // The user's customer stands in where an application's row names none: its PaymentIntent is found by listing that one.
-    // Cash, a check or a transfer has no provider to ask; only people know whether it is still to come.
     private const string Stale =
         $"""
         {Payment.SelectWithCustomer}
-        WHERE p.status = 'pending' AND p.created_at < @Before AND (p.created_at, p.id) > (@AfterCreated, @AfterId)
-          AND (p.method = 'card_terminal' OR (p.method = 'card' AND p.provider IS DISTINCT FROM 'sumup'))
-          AND NOT EXISTS (SELECT FROM payment_queue AS q WHERE q.payment_id = p.id AND q.status IN ('waiting', 'processing', 'unknown'))
+        WHERE {UnresolvedPayment.MayBeGivenUp}
+          AND p.created_at < @Before AND (p.created_at, p.id) > (@AfterCreated, @AfterId)
           AND (@Only::bigint IS NULL OR p.id = @Only)
           AND (@Count = 1 OR p.id % @Count = @Index)
         ORDER BY p.created_at, p.id

@@ -14,7 +14,7 @@ public sealed class ExpireStaleOrders(JobRun run, Db db, OrderExpiry expiry, Set
     private const string Stale =
         $"""
         {StaleOrder.Select}
-        WHERE o.status IN ('pending_payment', 'expiring') AND o.expires_at < @Now AND (o.expires_at, o.id) > (@AfterExpires, @AfterId)
+        WHERE {StaleOrder.IsPastItsTime} AND (o.expires_at, o.id) > (@AfterExpires, @AfterId)
           AND (@Only::bigint IS NULL OR o.id = @Only)
           AND (@Count = 1 OR o.id % @Count = @Index)
         ORDER BY o.expires_at, o.id

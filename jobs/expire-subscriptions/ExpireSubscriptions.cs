@@ -16,69 +16,13 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
 
     private readonly TimeSpan? _notice = options.Get(RenewalNotice.Required);
 
-    // What the ledger says of autopayment. A sharded success counts when every shard has one.
-    private const string Autopayment =
-        """
-        SELECT EXISTS (SELECT FROM job_runs WHERE job = 'autopayment') AS known,
-               EXISTS (SELECT FROM job_pauses WHERE job = 'autopayment' AND (until IS NULL OR until > clock_timestamp()))
-               OR EXISTS (SELECT FROM job_runs WHERE job = 'autopayment' AND status = 'running')
-               OR coalesce((SELECT status IN ('failed', 'interrupted') FROM job_runs
-                            WHERE job = 'autopayment' AND status <> 'skipped' ORDER BY started_at DESC LIMIT 1), false) AS down,
-               (SELECT max(since) FROM (
-                    SELECT min(latest) AS since
-                    FROM (SELECT coalesce(shard, '0/1') AS shard, max(coalesce(as_of, started_at)) AS latest
-                          FROM job_runs
-                          WHERE job = 'autopayment' AND status = 'succeeded' AND NOT partial
-                          GROUP BY 1) AS success
-                    GROUP BY split_part(shard, '/', 2)
-                    HAVING count(*) = split_part(shard, '/', 2)::int) AS complete) AS last_success
-        """;
-
-    private const string Untried =
-        """
-        s.auto_renew AND NOT s.cancel_at_period_end
-            AND EXISTS (SELECT FROM plans AS p WHERE p.id = s.plan_id AND p.recurring)
-            AND NOT EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id
-                            AND a.period_start >= (s.ended_at AT TIME ZONE @Zone)::date)
-        """;
-
-    private const string Held =
-        $"""
-        (@Down OR s.ended_at > coalesce(@LastSuccess::timestamptz, '-infinity')) AND {Untried}
-        """;
-
-    // Until autopayment has had a run in which it might charge. Whom every notice failed to reach waits for nothing more, nor
-    // does who has no address.
-    private const string AwaitsNotice =
-        $"""
-        {Untried}
-            AND EXISTS (SELECT FROM users AS u WHERE u.id = s.user_id AND btrim(u.email) <> '')
-            AND coalesce((SELECT bool_or(n.status <> 'failed') AND NOT bool_or(n.status = 'sent' AND n.sent_at <= @NoticedBy)
-                          FROM notifications AS n WHERE {RenewalNotice.OfThisPeriod}), true)
-        """;
-
-    private const string Waiting =
-        """
-        EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.status IN ('pending', 'processing', 'requires_action'))
-            OR EXISTS (SELECT FROM unmatched_payments AS u JOIN payments AS a ON a.id = u.payment_id
-                       WHERE a.subscription_id = s.id AND u.resolved_at IS NULL AND u.reason <> 'duplicate')
-        """;
-
     private const string Lapsed =
-        """
+        $"""
         FROM subscriptions AS s
-        WHERE s.status IN ('active', 'past_due') AND s.provider_subscription_id IS NULL
-          AND s.ended_at < @Before AND (s.ended_at, s.id) > (@AfterEnd, @AfterId)
+        WHERE {Lapse.IsLapsed} AND (s.ended_at, s.id) > (@AfterEnd, @AfterId)
           AND (@Only::bigint IS NULL OR s.id = @Only)
           AND (@Count = 1 OR s.id % @Count = @Index)
         """;
-
-    private sealed class Ledger
-    {
-        public bool Known { get; init; }
-        public bool Down { get; init; }
-        public DateTime? LastSuccess { get; init; }
-    }
 
     private sealed class Parameters
     {
@@ -122,9 +66,8 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
     {
         run.Counters.Add("expired", 0);
         var before = run.Now - policy.Grace;
-        var ledger = await db.TransactionAsync(tx => tx.SingleAsync<Ledger>(Autopayment), run.Aborting);
-        // Without this nothing can be held, and the rows need not be asked one by one.
-        var mayHold = ledger.Down || (ledger.Known && !(ledger.LastSuccess >= before));
+        var ledger = await db.TransactionAsync(tx => tx.SingleAsync<AutopaymentLedger>(Lapse.Autopayment), run.Aborting);
+        var mayHold = ledger.MayHold(before);
         var (afterEnd, afterId) = (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L);
         while (!run.Stopping.IsCancellationRequested && NextBatchSize() is > 0 and var size)
         {
@@ -139,7 +82,7 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
                 Index = run.Options.Shard.Index,
                 Down = ledger.Down,
                 LastSuccess = ledger.LastSuccess,
-                NoticedBy = (ledger.LastSuccess < run.Now ? ledger.LastSuccess : run.Now) - _notice,
+                NoticedBy = ledger.NoticedBy(run.Now, _notice),
                 Zone = zone.Id,
                 Actor = run.Job.Name,
                 RunId = run.Id,
@@ -195,7 +138,7 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
     private string Outcomes(bool mayHold) =>
         $"""
         SELECT s.id, s.ended_at,
-               CASE WHEN {Waiting} THEN 'waiting' {(mayHold ? $"WHEN {Held} THEN 'held'" : "")}{(_notice is null ? "" : $" WHEN {AwaitsNotice} THEN 'held'")} ELSE 'expired' END AS outcome
+               CASE WHEN {Lapse.Waiting} THEN 'waiting' {(mayHold ? $"WHEN {Lapse.Held} THEN 'held'" : "")}{(_notice is null ? "" : $" WHEN {Lapse.AwaitsNotice} THEN 'held'")} ELSE 'expired' END AS outcome
         """;
 
     private string ExpireBatch(bool mayHold, string result) =>

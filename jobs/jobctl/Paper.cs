@@ -1,3 +1,4 @@
+using System.Globalization;
 using Spectre.Console;
 
 namespace Jobs;
@@ -18,7 +19,10 @@ internal static class Paper
         });
         if (Console.IsOutputRedirected)
         {
-            console.Profile.Width = PlainWidth;
+            console.Profile.Width = int.TryParse(
+                Environment.GetEnvironmentVariable("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out var columns) && columns >= 40
+                ? columns
+                : PlainWidth;
         }
 
         return console;

@@ -13,15 +13,10 @@ namespace Jobs;
 public sealed class MatchPendingPayments(
     JobRun run, Db db, Settlement settlement, IntentEnding intents, IntentSearch search, Settings settings) : IJob
 {
-    // The key may be sent again for 23 h, and the last send may take a while to be carried out.
-    private static readonly TimeSpan ProvesAbsence = TimeSpan.FromHours(25);
-
     private const string Due =
         $"""
         {Payment.SelectWithCustomer}
-        WHERE p.status IN ('pending', 'processing', 'requires_action')
-          AND p.method = 'card' AND p.provider IS DISTINCT FROM 'sumup'
-          AND (p.created_at > @Now - interval '1 hour' OR p.next_check_at IS NULL OR p.next_check_at <= @Now)
+        WHERE {UnresolvedPayment.IsAskedAboutNow}
           AND (p.created_at, p.id) > (@AfterCreated, @AfterId)
           AND (@Only::bigint IS NULL OR p.id = @Only)
           AND (@Count = 1 OR p.id % @Count = @Index)
@@ -77,7 +72,7 @@ public sealed class MatchPendingPayments(
         };
         if (outcome == SettlementOutcome.StillOpen && !run.DryRun)
         {
-            await db.TransactionAsync(tx => tx.ExecuteAsync(Postpone, new { payment.Id, run.Now, ProvesAbsence }), run.Aborting);
+            await db.TransactionAsync(tx => tx.ExecuteAsync(Postpone, new { payment.Id, run.Now, UnresolvedPayment.ProvesAbsence }), run.Aborting);
         }
 
         run.Count(
@@ -99,5 +94,5 @@ public sealed class MatchPendingPayments(
     private async Task<bool> DidNotHappenAsync(Payment payment) =>
         payment is { ProviderPaymentId: null, ProviderCustomerId: not null, ProviderRequest: not null, SentAt: { } sent }
         && await db.TransactionAsync(
-            tx => tx.SingleAsync<bool>("SELECT clock_timestamp() > @sent + @ProvesAbsence", new { sent, ProvesAbsence }), run.Aborting);
+            tx => tx.SingleAsync<bool>("SELECT clock_timestamp() > @sent + @ProvesAbsence", new { sent, UnresolvedPayment.ProvesAbsence }), run.Aborting);
 }

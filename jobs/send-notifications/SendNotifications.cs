@@ -26,7 +26,6 @@ public sealed class SendNotifications(
         "--connections", "n", "Mails under way at once, each over a connection of its own. Default: 4.", OptionValue.Positive, 4);
 
     private const int Batch = 25;
-    private const int MostAttempts = 4;
     private const int TroublesThatEndTheRun = 10;
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMinutes(10);
 
@@ -140,7 +139,7 @@ public sealed class SendNotifications(
     private async Task EndAsync(Notification notification, Delivery delivery)
     {
         var (outcome, reason) = (delivery.Outcome, delivery.Reason);
-        if (outcome == DeliveryOutcome.Deferred && notification.Attempts + 1 >= MostAttempts)
+        if (outcome == DeliveryOutcome.Deferred && notification.Attempts + 1 >= MailPolicy.MostAttempts)
         {
             outcome = DeliveryOutcome.Refused;
         }

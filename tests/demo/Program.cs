@@ -52,11 +52,8 @@ async Task<int> RunAsync()
     Tell("the jobs", "the published programs, under a login that may only read and write rows");
     Tell("the business", $"{Number(Business.Subscriptions)} subscriptions on {Business.Plans.Count} plans in EUR, USD and JPY, {Number(history.Payments.Count)} payments so far");
 
-    var page = new StatusPage(stage);
-    await page.BeforeAsync();
     Title("The morning: every job in the order of its schedule");
     await new Day(stage, business, checks).GoAsync();
-    await page.AfterAsync();
 
     Title("Every job once more: nothing may change");
     await new SecondTime(stage, checks).GoAsync();
@@ -64,7 +61,10 @@ async Task<int> RunAsync()
     Title("The books");
     await new Reconciliation(stage, checks).ShowAsync();
     Plain("");
-    Plain($"  {Paint(await page.WriteAsync(checks), "4")}");
+    var page = Stage.RepositoryFile("artifacts/demo/report.html");
+    var report = await stage.LookAsync("report", "--html", page);
+    checks.That(report.ExitCode == 0, $"jobctl report: {report}");
+    Plain($"  {Paint(page, "4")}  how every job stands, by jobctl report");
     Plain($"  {Paint(await stage.Mails.LeaveAsync(stage.Database), "4")}  a mail of each kind and language, and receipts");
     Plain($"  {Paint(Counter.Page, "4")}  the counter while two customers pay, by jobctl dashboard");
     Plain(string.Create(CultureInfo.InvariantCulture, $"  {clock.Elapsed.TotalSeconds:0} s in all"));

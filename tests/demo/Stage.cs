@@ -55,8 +55,6 @@ internal sealed class Stage : IAsyncDisposable
     public string[] MidMorning { get; } =
         ["--as-of", Business.Zone.StartOfDay(Business.Zone.Date(DateTime.UtcNow)).AddHours(10.5).ToString("O", System.Globalization.CultureInfo.InvariantCulture)];
 
-    public List<Run> Runs { get; } = [];
-
     public static async Task<Stage> SetAsync(CancellationToken cancel)
     {
         var server = await ThrowawayPostgres.StartAsync(cancellationToken: cancel);
@@ -110,11 +108,9 @@ internal sealed class Stage : IAsyncDisposable
             throw new InvalidOperationException($"{job} said nothing: {result}");
         var json = result.Json;
         var counters = json.GetProperty("counters").EnumerateObject().ToDictionary(c => c.Name, c => c.Value.GetInt64(), StringComparer.Ordinal);
-        var run = new Run(
+        return new Run(
             job, result.ExitCode, json.GetProperty("status").GetString()!, json.GetProperty("duration_ms").GetInt64(), counters,
             json.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.String ? error.GetString() : null);
-        Runs.Add(run);
-        return run;
     }
 
     public static string RepositoryFile(string path)

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text;
 using System.Threading.Channels;
 using Jobs.Billing;
 using Jobs.Runs;
@@ -10,7 +9,6 @@ namespace Jobs.Counter;
 internal sealed class PageFile
 {
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(500);
-    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
     private readonly BusinessZone _zone;
     private readonly TimeSpan? _refresh;
@@ -19,31 +17,13 @@ internal sealed class PageFile
 
     public PageFile(string path, BusinessZone zone, TimeSpan? refresh, string? business)
     {
-        (Path, _zone, _refresh, _business) = (System.IO.Path.GetFullPath(path), zone, refresh, business);
-        if (Directory.Exists(Path))
-        {
-            throw new OperatorException($"--html must name a file; '{path}' is a folder");
-        }
+        (Path, _zone, _refresh, _business) = (HtmlFile.PathOf(path), zone, refresh, business);
     }
 
     public string Path { get; }
 
     /// <exception cref="OperatorException">The file cannot be written.</exception>
-    public void Write(Sight sight)
-    {
-        var draft = System.IO.Path.Combine(
-            System.IO.Path.GetDirectoryName(Path)!, $".{System.IO.Path.GetFileName(Path)}.{Environment.ProcessId}.tmp");
-        try
-        {
-            File.WriteAllText(draft, Page.Of(sight, _zone, _refresh, _business), Utf8);
-            File.Move(draft, Path, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Discard(draft);
-            throw new OperatorException($"the page '{Path}' cannot be written: {e.Message}", e);
-        }
-    }
+    public void Write(Sight sight) => HtmlFile.Write(Path, Page.Of(sight, _zone, _refresh, _business));
 
     /// <summary>Passes on what it sees and writes it besides, at most every 500 ms; nobody waits for the disk.</summary>
     public async IAsyncEnumerable<Sight> FollowAsync(IAsyncEnumerable<Sight> sights, ToolRun run, [EnumeratorCancellation] CancellationToken ended = default)
@@ -90,18 +70,6 @@ internal sealed class PageFile
             }
 
             await Task.Delay(Between, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    private static void Discard(string draft)
-    {
-        try
-        {
-            File.Delete(draft);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // What keeps it from being written keeps it from being deleted.
         }
     }
 }

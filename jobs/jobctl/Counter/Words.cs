@@ -61,6 +61,13 @@ internal static class Words
         return wall.ToString(wall.Date == zone.OnTheWall(now).Date ? "HH:mm:ss" : "d MMM HH:mm", CultureInfo.InvariantCulture);
     }
 
+    /// <summary>Likewise, and the year as well when it is another.</summary>
+    public static string When(DateTime instant, DateTime now, BusinessZone zone)
+    {
+        var wall = zone.OnTheWall(instant);
+        return wall.Year == zone.OnTheWall(now).Year ? At(instant, now, zone) : wall.ToString("d MMM yyyy HH:mm", CultureInfo.InvariantCulture);
+    }
+
     public static string Moment(DateTime instant, BusinessZone zone) =>
         zone.OnTheWall(instant).ToString("dddd d MMMM yyyy, HH:mm:ss", CultureInfo.InvariantCulture);
 
@@ -82,6 +89,9 @@ internal static class Words
     public static string Until(Fallback fallback, DateTime now, BusinessZone zone) =>
         fallback.Until is { } until ? $"until {At(until, now, zone)}"
         : fallback.Automatic ? "until the provider answers again" : "until somebody ends it";
+
+    public static string Until(Ledger.PauseRow pause, DateTime now, BusinessZone zone) =>
+        pause.Until is { } until ? $"until {At(until, now, zone)}" : "until somebody ends it";
 
     public static string By(Fallback fallback, DateTime now, BusinessZone zone) => string.Join(
         ", ",

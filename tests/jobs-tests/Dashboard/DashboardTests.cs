@@ -107,7 +107,6 @@ public sealed class DashboardTests(PostgresFixture fixture)
     }
 
     [Theory]
-    [InlineData("say which command: dashboard, next, render, scheduler; see jobctl --help")]
     [InlineData("'dashbord' is not a command of jobctl; did you mean dashboard?", "dashbord")]
     [InlineData("'--wach' is not an option of jobctl dashboard; did you mean --watch?", "dashboard", "--wach")]
     [InlineData("'more' is not an option of jobctl dashboard; see jobctl dashboard --help", "dashboard", "more")]
@@ -124,6 +123,13 @@ public sealed class DashboardTests(PostgresFixture fixture)
         var result = await process.EndAsync();
         Assert.Equal(sentence, Mistake.OneSentence("jobctl", result, Nowhere));
         Assert.Equal((sentence, "failed"), (result.Json.GetProperty("error").GetString(), result.Json.GetProperty("status").GetString()));
+    }
+
+    [Fact]
+    public async Task Without_a_command_all_are_named()
+    {
+        var sentence = await Mistake.SentenceAsync("jobctl", Nowhere);
+        Assert.Matches("^say which command: status, .*dashboard, .*; see jobctl --help$", sentence);
     }
 
     [Fact]

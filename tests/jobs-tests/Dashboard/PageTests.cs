@@ -133,7 +133,7 @@ public sealed partial class PageTests(PostgresFixture fixture)
         return html;
     }
 
-    private static async Task<JsonElement[]> FramesAsync(string page, bool dark)
+    internal static async Task<JsonElement[]> FramesAsync(string page, bool dark)
     {
         var file = Path.Combine(Path.GetTempPath(), $"harness-{Guid.NewGuid():N}.html");
         await File.WriteAllTextAsync(file, Harness.Replace("PAGE", JsonSerializer.Serialize(page), StringComparison.Ordinal));
@@ -147,7 +147,7 @@ public sealed partial class PageTests(PostgresFixture fixture)
         }
     }
 
-    private static string Overflow(JsonElement frame) =>
+    internal static string Overflow(JsonElement frame) =>
         $"at {frame.GetProperty("width")} pixels it is {frame.GetProperty("scroll")} wide, and {frame.GetProperty("cut")} elements go beyond";
 
     [GeneratedRegex("<time datetime=\"(?<at>[^\"]+)\">", RegexOptions.ExplicitCapture, 1000)]

@@ -93,8 +93,9 @@ public sealed partial class CatalogueTests
         var example = File.ReadAllLines(PostgresFixture.RepositoryFile(".env.example"));
         ToolCommand[] commands =
         [
-            Jobs.Dashboard.Command, NextCommand.Command, RenderCommand.Command,
+            Jobs.Dashboard.Command, NextCommand.Command, RenderCommand.Command, Metrics.MetricsCommand.Command,
             DoctorCommand.Command, ResolveCommand.Command, PauseCommand.Command, ResumeCommand.Command, RunCommand.Command, BackfillCommand.Command, ManifestCommand.Command,
+            Ledger.StatusCommand.Command, Ledger.HistoryCommand.Command, Ledger.ShowCommand.Command, Explain.ExplainCommand.Command, Report.ReportCommand.Command,
         ];
         Assert.All(
             Settings.KnownNames.Concat(commands.SelectMany(command => command.Options).Select(option => option.EnvironmentVariable)),
