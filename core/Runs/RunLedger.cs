@@ -44,7 +44,7 @@ internal sealed class RunStart
 internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Guid runId)
 {
     /// <summary>The newest script this version needs; a test keeps it equal to the last file in migrations/scripts.</summary>
-    public const string LatestScript = "0010_card_terminals.sql";
+    public const string LatestScript = "0011_backups.sql";
 
     private static readonly TimeSpan LeaseLength = TimeSpan.FromSeconds(45);
     public static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
