@@ -40,9 +40,11 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO jobs_backup', current_schema());
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO jobs_backup', current_schema());
     EXECUTE format('GRANT SELECT ON ALL SEQUENCES IN SCHEMA %I TO jobs_backup', current_schema());
-    GRANT pg_read_all_data TO jobs_backup;
-EXCEPTION
-    WHEN insufficient_privilege OR undefined_object THEN
-        RAISE NOTICE 'jobs_backup may read the tables of this schema only: %', SQLERRM;
+    BEGIN
+        GRANT pg_read_all_data TO jobs_backup;
+    EXCEPTION
+        WHEN insufficient_privilege OR undefined_object THEN
+            RAISE NOTICE 'jobs_backup may read the tables of this schema only: %', SQLERRM;
+    END;
 END
 $$;

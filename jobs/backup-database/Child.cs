@@ -169,29 +169,19 @@ internal sealed class Child : IAsyncDisposable
         CultureInfo.InvariantCulture, $"{Name} failed with exit code {_process.ExitCode}: {(_told.Count > 0 ? string.Join(' ', _told) : _last)}"));
 
     /// <summary>Asks it to end when that is cancelled: who waits for one of its pipes then goes on.</summary>
-    public CancellationTokenRegistration EndWith(CancellationToken cancellation) => cancellation.Register(AskToEnd);
+    public CancellationTokenRegistration EndWith(CancellationToken cancellation) => cancellation.Register(() => _ = EndAsync());
 
-    private void AskToEnd()
+    /// <summary>Asks it to end, so that it also tells PostgreSQL, and ends it if it does not.</summary>
+    private async Task EndAsync()
     {
         try
         {
-            if (!_process.HasExited)
+            if (_process.HasExited)
             {
-                _ = kill(_process.Id, Terminate);
+                return;
             }
-        }
-        catch (InvalidOperationException)
-        {
-            // Disposed of just now.
-        }
-    }
 
-    /// <summary>Asks it to end, so that it also tells PostgreSQL, and ends it if it does not.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        if (!_process.HasExited)
-        {
-            AskToEnd();
+            _ = kill(_process.Id, Terminate);
             using var patience = new CancellationTokenSource(Patience);
             try
             {
@@ -203,7 +193,15 @@ internal sealed class Child : IAsyncDisposable
                 await _process.WaitForExitAsync(CancellationToken.None);
             }
         }
+        catch (InvalidOperationException)
+        {
+            // Disposed of just now.
+        }
+    }
 
+    public async ValueTask DisposeAsync()
+    {
+        await EndAsync();
         _process.Dispose();
     }
 

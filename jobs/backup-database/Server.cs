@@ -75,7 +75,11 @@ internal sealed class Server
     public static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     // A session's lock, so that it ends with the process, however that ends. Whoever looks for it need not be in the same database.
-    private const string Lock = "SELECT pg_advisory_lock(hashtextextended('backup-database ' || @Run, 0))";
+    private const string Lock =
+        """
+        SELECT pg_advisory_lock_shared(hashtextextended('backup-database ' || @Run, 0)),
+               (SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout')
+        """;
 
     private const string Locked =
         """

@@ -35,6 +35,8 @@ public sealed class PlanTests(SharedRows rows) : IClassFixture<SharedRows>
     [InlineData("notifications_by_address", "SELECT max(claimed_at) FROM notifications WHERE (user_id = NULL OR (NULL IS NULL AND user_id IS NULL AND to_address = 'x')) AND kind = ANY(ARRAY['renewal_reminder']) AND status IN ('sending', 'sent', 'unknown')")]
     [InlineData("notifications_unreported", "SELECT id FROM notifications WHERE status IN ('failed', 'unknown') AND reported_at IS NULL AND kind <> 'staff_undelivered_mails' ORDER BY id LIMIT 500")]
     [InlineData("sessions_by_age", "SELECT id FROM sessions WHERE updated_at < now() - interval '5000 hours' LIMIT 500")]
+    [InlineData("job_runs_by_age", "SELECT id FROM job_runs WHERE started_at < now() - interval '13 days' AND (started_at, id) > ('-infinity', '00000000-0000-0000-0000-000000000000') ORDER BY started_at, id LIMIT 50")]
+    [InlineData("notifications_delivered", "SELECT id FROM notifications WHERE status = 'sent' AND payload <> '{}' AND sent_at < now() - interval '180 days' AND (sent_at, id) > ('-infinity', 0) ORDER BY sent_at, id LIMIT 500")]
     [InlineData("audit_logs_by_age", "SELECT id FROM audit_logs WHERE created_at < now() - interval '9900 hours' LIMIT 500")]
     public async Task The_index_is_used(string index, string sql)
     {
