@@ -141,7 +141,7 @@ public sealed class BackupDatabase(JobRun run, Db db, JobOptions options, Settin
         await using var admin = await proving.OpenAsync(null, run.Stopping);
         if (await Scratch.DropLeftoversAsync(proving, admin, run.DryRun, run.Stopping) is > 0 and var dropped)
         {
-            run.Counters.Add("leftovers_removed", dropped);
+            run.Counters.Add("scratch_databases_dropped", dropped);
         }
     }
 

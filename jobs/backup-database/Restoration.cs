@@ -84,7 +84,7 @@ internal sealed class Restoration(JobRun run, Settings settings, Shelf shelf, Se
         if (await Scratch.RelationsAsync(connection, run.Stopping) is > 0 and var relations)
         {
             throw new OperatorException(
-                $"the database {database} holds {relations} tables and is left alone; restore under another name, or rename it first (ALTER DATABASE ... RENAME TO ...)");
+                $"the database {database} holds {relations} tables, views and sequences and is left alone; restore under another name, or rename it first (ALTER DATABASE ... RENAME TO ...)");
         }
     }
 

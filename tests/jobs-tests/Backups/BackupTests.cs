@@ -101,7 +101,7 @@ public sealed class BackupTests(PostgresFixture fixture)
         Assert.True(run.Item().GetProperty("rows").GetInt64() > 200);
         Assert.Equal(before, folder.Names());
         await world.AllIsWellAsync(folder, 1);
-        Assert.Equal(1, await world.ScalarAsync<long>("SELECT count(*) FROM job_runs"));
+        Assert.Equal(1, await world.ScalarAsync<long>("SELECT count(*) FROM job_runs WHERE job = 'backup-database'"));
         folder.Delete(recursive: true);
     }
 
@@ -290,7 +290,7 @@ public sealed class BackupTests(PostgresFixture fixture)
 
         Assert.Equal((first, "verified"), (run.Item().GetProperty("id").GetString(), run.Item().GetProperty("outcome").GetString()));
         Assert.Equal([first], await world.ListedAsync("verified_at IS NOT NULL"));
-        Assert.Equal(2, await world.ScalarAsync<long>("SELECT count(*) FROM job_runs"));
+        Assert.Equal(2, await world.ScalarAsync<long>("SELECT count(*) FROM job_runs WHERE job = 'backup-database'"));
         var list = await world.BackedUpAsync("--list");
         Assert.Equal((2, first), (list.Counter("verified"), list.Item().GetProperty("id").GetString()));
         folder.Delete(recursive: true);

@@ -71,7 +71,7 @@ public sealed class EncryptionTests(PostgresFixture fixture)
         var (world, folder) = await fixture.BusinessAsync();
         await using var _ = world;
         var home = Directory.CreateTempSubdirectory("gpg");
-        await RunAsync("gpg", ["--batch", "--passphrase", "", "--quick-generate-key", "backup@example.test", "rsa2048", "default", "never"], home.FullName);
+        await RunAsync("gpg", ["--batch", "--passphrase", "", "--quick-generate-key", "backup@example.test", "default", "default", "never"], home.FullName);
         (world.Environment["GNUPGHOME"], world.Environment["BACKUP_GPG_RECIPIENT"]) = (home.FullName, "backup@example.test");
 
         Assert.Equal(1, (await world.BackedUpAsync()).Counter("verified"));
