@@ -2,7 +2,8 @@
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'billing') THEN
-        CREATE ROLE billing LOGIN PASSWORD 'not-a-secret' IN ROLE jobs;
+        -- backup-database proves in a database of its own what it dumped.
+        CREATE ROLE billing LOGIN PASSWORD 'not-a-secret' CREATEDB IN ROLE jobs;
     END IF;
 END
 $$;

@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 export SDK_IMAGE=${SDK_IMAGE:-mcr.microsoft.com/dotnet/sdk:10.0}
 export RUNTIME_IMAGE=${RUNTIME_IMAGE:-mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled}
-postgres_image=${POSTGRES_IMAGE:-postgres:17}
+export POSTGRES_IMAGE=${POSTGRES_IMAGE:-postgres:17}
+postgres_image=$POSTGRES_IMAGE
 due=${DUE:-200}
 prefix=${IMAGE_PREFIX:-jobs}
 pod=images-test-$$
@@ -34,7 +35,8 @@ check() { # check <what must hold> <command...>
 docker/engine.sh start
 docker/engine.sh bases "$SDK_IMAGE" "$RUNTIME_IMAGE" "$postgres_image"
 rm -rf "$work"
-mkdir -p "$work/secrets"
+mkdir -p "$work/secrets" "$work/backups"
+chmod 777 "$work/backups"
 say "images are built"
 docker/images.sh build > /dev/null
 docker/images.sh publish
@@ -61,6 +63,7 @@ in_pod -d --name "$pod-fakes" -v "$PWD/artifacts/bin:/fakes:ro" --entrypoint sh 
 
 echo 'postgresql://postgres:owner@127.0.0.1:5432/billing' > "$work/secrets/owner"
 echo 'postgresql://billing:secret@127.0.0.1:5432/billing' > "$work/secrets/billing"
+echo 'postgresql://backup:secret@127.0.0.1:5432/billing' > "$work/secrets/backup"
 echo 'sk_test_images' > "$work/secrets/stripe"
 chmod -R a+rX "$work"
 
@@ -87,6 +90,7 @@ succeeds() {
     local job=$1 options=(--cpus 0.5)
     shift
     [ "$job" != migrate ] || options+=(-e DATABASE_URL_FILE=/run/secrets/owner)
+    [ "$job" != backup-database ] || options+=(--memory 256m -v "$work/backups:/backups" -e BACKUP_URL=file:///backups -e BACKUP_DATABASE_URL_FILE=/run/secrets/backup)
     if run "$job" "${options[@]}" "$job" -- "$@" --output json && one_line "$work/$job.out" \
         && { [ "$job" = jobctl ] || grep -qE "^\{\"job\":\"$job\",.*\"status\":\"(succeeded|skipped)\"" "$work/$job.out"; }; then return; fi
     head -c 2000 "$work/$job.out" "$work/$job.err"
@@ -98,6 +102,7 @@ check "migrate" succeeds migrate
 sql < migrations/grants.sql
 sql << SQL
 CREATE ROLE billing LOGIN PASSWORD 'secret' IN ROLE jobs;
+CREATE ROLE backup LOGIN PASSWORD 'secret' CREATEDB IN ROLE jobs_backup;
 INSERT INTO plans (code, amount_minor) VALUES ('monthly', 1500);
 INSERT INTO users (email, role, provider_customer_id, default_payment_method_id)
 SELECT 'u' || n || '@example.test', CASE n WHEN 1 THEN 'admin' ELSE 'member' END, 'cus_' || n, 'pm_' || n FROM generate_series(1, greatest($due, 3)) AS n;

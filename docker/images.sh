@@ -26,6 +26,7 @@ build_image() {
         --build-arg "REVISION=$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
         ${SOURCE_URL:+--build-arg "SOURCE=$SOURCE_URL"} \
         ${SDK_IMAGE:+--build-arg "SDK_IMAGE=$SDK_IMAGE"} ${RUNTIME_IMAGE:+--build-arg "RUNTIME_IMAGE=$RUNTIME_IMAGE"} \
+        ${POSTGRES_IMAGE:+--build-arg "POSTGRES_IMAGE=$POSTGRES_IMAGE"} \
         "$@" . 2>&1) || { echo "$log" | tail -n 40 >&2; return 1; }
 }
 

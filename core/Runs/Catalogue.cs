@@ -92,6 +92,15 @@ public static class Catalogue
         {
             OptionalSecrets = ["SMTP_URL"],
         },
+        new("backup-database", "Dumps the database, restores the dump to prove it, and keeps daily, weekly and monthly ones.",
+            "30 1 * * *", TimeSpan.FromHours(4), JobKind.Scheduled, ["BACKUP_URL"], MovesMoney: false)
+        {
+            // With pg_dump and pg_restore beside it.
+            MemoryMiB = 256,
+            OptionalSecrets = ["BACKUP_DATABASE_URL", "BACKUP_VERIFY_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
+        },
+        new("cleanup-logs", "Prunes the history of runs, delivered mails and rotated log files.",
+            "0 4 * * 0", TimeSpan.FromHours(2), JobKind.Scheduled, [], MovesMoney: false),
         new("jobctl", "The operator's tool: shows what the jobs and the counter are doing, and settles what waits for people.",
             null, TimeSpan.FromMinutes(5), JobKind.Tool, [], MovesMoney: false)
         {

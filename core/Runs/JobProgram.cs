@@ -21,17 +21,23 @@ public static class JobProgram
     /// <summary>Runs the job named as the entry assembly is.</summary>
     /// <param name="options">The job's own, besides those that every job has.</param>
     /// <param name="services">The job's own parts that its constructor asks for.</param>
+    /// <param name="outsideLedger">Whether what is asked for is no run of the job: no lease, no row, and no need of its tables.</param>
     /// <returns>The exit code.</returns>
     public static Task<int> RunAsync<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TJob>(
-        string[] args, JobOption[]? options = null, Action<IServiceCollection>? services = null)
+        string[] args, JobOption[]? options = null, Action<IServiceCollection>? services = null, Func<JobOptions, bool>? outsideLedger = null)
         where TJob : class, IJob =>
-        RunAsync(args, options ?? [], all =>
-        {
-            all.AddSingleton<IJob, TJob>();
-            services?.Invoke(all);
-        });
+        RunAsync(
+            args,
+            options ?? [],
+            all =>
+            {
+                all.AddSingleton<IJob, TJob>();
+                services?.Invoke(all);
+            },
+            outsideLedger);
 
-    private static async Task<int> RunAsync(string[] args, JobOption[] options, Action<IServiceCollection> services)
+    private static async Task<int> RunAsync(
+        string[] args, JobOption[] options, Action<IServiceCollection> services, Func<JobOptions, bool>? outsideLedger)
     {
         var clock = Stopwatch.StartNew();
         var job = Catalogue.Find(Assembly.GetEntryAssembly()!.GetName().Name!);
@@ -54,8 +60,13 @@ public static class JobProgram
             command.Check(parsed);
             var values = command.Read(parsed, settings);
             common = ReadCommon(values, settings, job);
+            if (outsideLedger?.Invoke(values) == true)
+            {
+                job = job with { Kind = JobKind.Tool };
+            }
+
             // Who asks for one thing wants to read what became of it.
-            var onDemand = job.Kind == JobKind.OnDemand;
+            var onDemand = job.Kind is JobKind.OnDemand or JobKind.Tool;
             result = new RunResult(job.Name, common.Output, common.Items || common.DryRun || onDemand, itemLines: onDemand)
             {
                 AsOf = common.AsOf,

@@ -21,7 +21,12 @@ internal sealed class RunCycle(
         var made = Task.Run(job);
         try
         {
-            if (run.Job.Kind != JobKind.Schema && !await BeginAsync())
+            if (run.Job.Kind == JobKind.Tool)
+            {
+                result.StartedAt = DateTime.UtcNow;
+                run.Now = run.Options.AsOf ?? result.StartedAt.Value;
+            }
+            else if (run.Job.Kind != JobKind.Schema && !await BeginAsync())
             {
                 await TellAsync(ExitCode(RunStatus.Skipped));
                 return ExitCode(RunStatus.Skipped);
@@ -207,7 +212,7 @@ internal sealed class RunCycle(
 
     private async Task RecordAsync()
     {
-        if (run.DryRun)
+        if (run.DryRun || run.Job.Kind == JobKind.Tool)
         {
             return;
         }

@@ -32,6 +32,16 @@ public abstract class FileStore : IDisposable
     /// <returns>The file's content, or null when there is no such file. A connection lost while it is read is an <see cref="IOException"/>.</returns>
     public abstract Task<Stream?> OpenAsync(string name, CancellationToken cancellation);
 
+    /// <summary>The whole files whose names begin so, by name. In a folder: those that lie in it, not below.</summary>
+    public abstract Task<IReadOnlyList<StoredFile>> ListAsync(string prefix, CancellationToken cancellation);
+
+    /// <summary>Removes a file; none of that name is as good.</summary>
+    public abstract Task DeleteAsync(string name, CancellationToken cancellation);
+
+    /// <summary>Removes what a writer of this file left behind that was killed. Of one that lives it may take the work away.</summary>
+    /// <returns>How many of its attempts there were.</returns>
+    public abstract Task<int> RemoveUnfinishedAsync(string name, CancellationToken cancellation);
+
     public void Dispose()
     {
         Dispose(disposing: true);
@@ -42,3 +52,6 @@ public abstract class FileStore : IDisposable
     {
     }
 }
+
+/// <summary>A file as its store lists it.</summary>
+public sealed record StoredFile(string Name, long Length);

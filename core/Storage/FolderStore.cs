@@ -11,12 +11,7 @@ internal sealed class FolderStore(StoreUrl location) : FileStore
 
     public override async Task<long?> PutAsync(string name, Func<Stream, Task<bool>> write, CancellationToken cancellation)
     {
-        // Not made by us: what is written where the disk should have been mounted is gone with the container.
-        if (!Directory.Exists(location.Path))
-        {
-            throw new StoreException($"the folder {location.Path} of {location.Variable} does not exist; create it, or mount the disk that holds it");
-        }
-
+        MustExist();
         var path = PathOf(name);
         try
         {
@@ -34,19 +29,74 @@ internal sealed class FolderStore(StoreUrl location) : FileStore
         }
     }
 
+    // Not made by us: what is written where the disk should have been mounted is gone with the container.
+    private void MustExist()
+    {
+        if (!Directory.Exists(location.Path))
+        {
+            throw new StoreException($"the folder {location.Path} of {location.Variable} does not exist; create it, or mount the disk that holds it");
+        }
+    }
+
+    public override Task<IReadOnlyList<StoredFile>> ListAsync(string prefix, CancellationToken cancellation)
+    {
+        MustExist();
+        try
+        {
+            return Task.FromResult<IReadOnlyList<StoredFile>>(
+            [
+                .. new DirectoryInfo(location.Path).EnumerateFiles()
+                    .Where(f => f.Name.StartsWith(prefix, StringComparison.Ordinal) && !f.Name.EndsWith(".part", StringComparison.Ordinal) && f.LinkTarget is null)
+                    .OrderBy(f => f.Name, StringComparer.Ordinal)
+                    .Select(f => new StoredFile(f.Name, f.Length)),
+            ]);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException($"the folder {location.Path} of {location.Variable} cannot be read ({e.Message}); look at the rights on it", e);
+        }
+    }
+
+    public override Task DeleteAsync(string name, CancellationToken cancellation)
+    {
+        try
+        {
+            var path = PathOf(name);
+            if (File.Exists(path))
+            {
+                File.Delete(path);
+                MakeNamesDurable(path);
+            }
+
+            return Task.CompletedTask;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException($"{UrlOf(name)} could not be removed ({e.Message}); look at the rights on the folder of {location.Variable}", e);
+        }
+    }
+
+    public override Task<int> RemoveUnfinishedAsync(string name, CancellationToken cancellation)
+    {
+        var path = PathOf(name);
+        return Task.FromResult(new DirectoryInfo(Path.GetDirectoryName(path)!).GetFiles(Path.GetFileName(path) + ".*.part").Count(RemoveIfLeft));
+    }
+
     /// <summary>Of a run that was killed: one that lives holds its lock on it.</summary>
-    private static void RemoveIfLeft(FileInfo part)
+    private static bool RemoveIfLeft(FileInfo part)
     {
         try
         {
             using (part.Open(FileMode.Open, FileAccess.Write, FileShare.None))
             {
                 part.Delete();
+                return true;
             }
         }
         catch (IOException)
         {
             // Another run is at it.
+            return false;
         }
     }
 
@@ -71,7 +121,14 @@ internal sealed class FolderStore(StoreUrl location) : FileStore
 
     private static async Task<long?> WriteLockedAsync(string part, string path, Func<Stream, Task<bool>> write, CancellationToken cancellation)
     {
-        await using var file = new FileStream(part, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferSize);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = BufferSize };
+        if (!OperatingSystem.IsWindows())
+        {
+            // Rows of a database are nobody's business but the owner's and the group's.
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
+        }
+
+        await using var file = new FileStream(part, options);
         if (!await write(file))
         {
             return null;

@@ -85,6 +85,62 @@ internal sealed class S3Store : FileStore
         return content;
     }
 
+    public override async Task<IReadOnlyList<StoredFile>> ListAsync(string prefix, CancellationToken cancellation)
+    {
+        var (files, key, next) = (new List<StoredFile>(), KeyOf(prefix), (string?)null);
+        do
+        {
+            var request = new ListObjectsV2Request { BucketName = _location.Bucket, Prefix = key, ContinuationToken = next };
+            await AskAsync(prefix, "listed", async () =>
+            {
+                var page = await _s3.ListObjectsV2Async(request, cancellation);
+                files.AddRange((page.S3Objects ?? []).Select(o => new StoredFile(prefix + o.Key[key.Length..], o.Size ?? 0)));
+                next = page.IsTruncated == true ? page.NextContinuationToken : null;
+            });
+        }
+        while (next is not null);
+        return [.. files.OrderBy(f => f.Name, StringComparer.Ordinal)];
+    }
+
+    public override Task DeleteAsync(string name, CancellationToken cancellation) =>
+        AskAsync(name, "removed", () => _s3.DeleteObjectAsync(new DeleteObjectRequest { BucketName = _location.Bucket, Key = KeyOf(name) }, cancellation));
+
+    public override async Task<int> RemoveUnfinishedAsync(string name, CancellationToken cancellation)
+    {
+        var removed = 0;
+        var request = new ListMultipartUploadsRequest { BucketName = _location.Bucket, Prefix = KeyOf(name) };
+        var more = true;
+        while (more)
+        {
+            await AskAsync(name, "removed", async () =>
+            {
+                var page = await _s3.ListMultipartUploadsAsync(request, cancellation);
+                foreach (var upload in (page.MultipartUploads ?? []).Where(u => u.Key == KeyOf(name)))
+                {
+                    await AbortAsync(upload, cancellation);
+                    removed++;
+                }
+
+                (request.KeyMarker, request.UploadIdMarker, more) = (page.NextKeyMarker, page.NextUploadIdMarker, page.IsTruncated == true);
+            });
+        }
+
+        return removed;
+    }
+
+    private async Task AbortAsync(MultipartUpload upload, CancellationToken cancellation)
+    {
+        try
+        {
+            await _s3.AbortMultipartUploadAsync(
+                new AbortMultipartUploadRequest { BucketName = _location.Bucket, Key = upload.Key, UploadId = upload.UploadId }, cancellation);
+        }
+        catch (AmazonS3Exception e) when (e.ErrorCode == "NoSuchUpload")
+        {
+            // Gone, which is what was asked for.
+        }
+    }
+
     private string KeyOf(string name) => _location.Path.Length == 0 ? name : $"{_location.Path}/{name}";
 
     /// <summary>Turns what the service or the network says into a sentence.</summary>
@@ -93,6 +149,12 @@ internal sealed class S3Store : FileStore
         try
         {
             await work();
+        }
+        catch (AmazonServiceException e) when (e.StatusCode == HttpStatusCode.Forbidden && done is not ("read" or "written") && Reason(e)!.Contains("needs", StringComparison.Ordinal))
+        {
+            throw new StoreException(
+                $"{UrlOf(name)} could not be {done}: the service refused it ({e.ErrorCode}); the access key needs s3:ListBucket, s3:ListBucketMultipartUploads, s3:DeleteObject and s3:AbortMultipartUpload on the bucket {_location.Bucket}",
+                e);
         }
         catch (Exception e) when (Reason(e) is { } reason)
         {

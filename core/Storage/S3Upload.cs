@@ -9,10 +9,12 @@ namespace Jobs.Storage;
 /// </summary>
 internal sealed class S3Upload(AmazonS3Client s3, string bucket, string key, Func<Func<Task>, Task> ask, CancellationToken cancellation) : Stream
 {
-    // S3 takes 10,000 parts: files up to 80 GB.
-    private const int PartSize = 8 * 1024 * 1024;
+    // S3 takes 10,000 parts: with larger ones after the first 40 GB, files up to 360 GB.
+    private const int FirstPartSize = 8 * 1024 * 1024;
+    private const int LaterPartSize = 64 * 1024 * 1024;
+    private const int FirstParts = 5000;
 
-    private readonly MemoryStream _part = new(PartSize);
+    private readonly MemoryStream _part = new(FirstPartSize);
     private readonly List<PartETag> _parts = [];
     private string? _uploadId;
     private long _length;
@@ -27,10 +29,29 @@ internal sealed class S3Upload(AmazonS3Client s3, string bucket, string key, Fun
         }
 
         await SendPartAsync();
-        await ask(() => s3.CompleteMultipartUploadAsync(
-            new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = _uploadId, PartETags = _parts }, cancellation));
+        await ask(CompletePartsAsync);
         _uploadId = null;
     }
+
+    private async Task CompletePartsAsync()
+    {
+        try
+        {
+            await s3.CompleteMultipartUploadAsync(
+                new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = _uploadId, PartETags = _parts }, cancellation);
+        }
+        catch (AmazonS3Exception e) when (e.ErrorCode == "NoSuchUpload")
+        {
+            // Completed before, and the answer was lost: then the object is there.
+            var found = await s3.GetObjectMetadataAsync(new GetObjectMetadataRequest { BucketName = bucket, Key = key }, cancellation);
+            if (found.ContentLength != _length)
+            {
+                throw;
+            }
+        }
+    }
+
+    private int PartSize => _parts.Count < FirstParts ? FirstPartSize : LaterPartSize;
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {

@@ -11,6 +11,7 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
     public async Task GoAsync()
     {
         var desk = new Desk(stage, checks);
+        await BackUpAsync();
         await SubscriptionSyncAsync();
         await ExpireOrdersAsync();
         await ExpirePaymentsAsync();
@@ -26,7 +27,29 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
         await desk.MailAsync();
         await CleanupStaleAsync();
         await CleanupAsync();
+        await CleanupLogsAsync();
         await desk.FiguresAsync();
+    }
+
+    private async Task BackUpAsync()
+    {
+        if (!stage.CanBackUp)
+        {
+            Tell("backup-database", "left out: pg_dump of the server's version is not on this machine");
+            return;
+        }
+
+        var run = await stage.RunAsync("backup-database");
+        Tell(run, "01:30",
+            $"{Number(run["rows"])} rows dumped into {Number(run["bytes"] / 1024)} kB, read back, restored into a scratch database in {run["restore_ms"] / 1000.0:0.0} s and counted again, table by table: a backup that is proven.");
+        checks.That(run["verified"] == 1, "the backup was not verified");
+    }
+
+    private async Task CleanupLogsAsync()
+    {
+        var run = await stage.RunAsync("cleanup-logs");
+        Tell(run, "Sun  ", "Nothing yet of what runs, mails and log files leave behind is old enough to go.");
+        checks.That(run["runs_deleted"] + run["mails_deleted"] == 0, "something young was pruned");
     }
 
     private async Task ExpireOrdersAsync()

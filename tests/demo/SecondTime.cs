@@ -6,7 +6,7 @@ internal sealed class SecondTime(Stage stage, Checks checks)
     private static readonly string[] Jobs =
     [
         "daily-stats", "subscription-sync", "expire-stale-orders", "expire-payments", "autopayment", "match-pending-payments", "match-successful-payments",
-        "expire-subscriptions", "renewal-reminder", "process-payment-queue", "send-notifications", "cleanup-stale-payment-intents", "cleanup",
+        "expire-subscriptions", "renewal-reminder", "process-payment-queue", "send-notifications", "cleanup-stale-payment-intents", "cleanup", "cleanup-logs",
     ];
 
     public async Task GoAsync()
@@ -14,7 +14,7 @@ internal sealed class SecondTime(Stage stage, Checks checks)
         var before = await stage.Database.FingerprintsAsync();
         var (charges, cards, mails) = ((await stage.Stripe.LedgerAsync()).Count, (await stage.SumUp.LedgerAsync()).Count, stage.Mails.Count);
         var milliseconds = 0L;
-        foreach (var job in Jobs)
+        foreach (var job in stage.CanBackUp ? Jobs.Append("backup-database") : Jobs)
         {
             var run = await stage.RunAsync(job, job == "send-notifications" ? stage.MidMorning : []);
             milliseconds += run.DurationMs;

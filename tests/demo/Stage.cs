@@ -18,6 +18,7 @@ internal sealed class Stage : IAsyncDisposable
     private const int RequestsPerSecond = 90;
     private readonly Dictionary<string, string?> _environment;
     private readonly string _name;
+    private readonly DirectoryInfo _backups = Directory.CreateTempSubdirectory("demo-backups");
     private int _struck;
 
     private Stage(ThrowawayPostgres server, string name, FakeStripeProcess stripe, SumUpMerchant sumUp, string password)
@@ -43,7 +44,16 @@ internal sealed class Stage : IAsyncDisposable
             ["JOBS_TERMINAL_NOT_PAID_AFTER"] = "2s",
         };
         sumUp.OpenTo(_environment);
+        if (CanBackUp)
+        {
+            _environment["BACKUP_URL"] = $"file://{_backups.FullName}";
+            _environment["BACKUP_DATABASE_URL"] = server.UrlFor(name);
+            _environment["JOBS_PG_BIN"] = server.BinDirectory;
+        }
     }
+
+    /// <summary>The programs that dump and restore come with the server, or not.</summary>
+    public bool CanBackUp => Server.BinDirectory is not null && File.Exists(Path.Combine(Server.BinDirectory, "pg_dump"));
 
     public ThrowawayPostgres Server { get; }
     public FakeStripeProcess Stripe { get; }
@@ -133,5 +143,6 @@ internal sealed class Stage : IAsyncDisposable
         await Stripe.DisposeAsync();
         await Mails.DisposeAsync();
         await Server.DisposeAsync();
+        _backups.Delete(recursive: true);
     }
 }

@@ -24,6 +24,9 @@ internal sealed class ObjectStore(IEnumerable<string> buckets)
         return id;
     }
 
+    public IEnumerable<(string Id, string Key)> UploadsOf(string bucket, string prefix) =>
+        _uploads.Where(u => u.Value.Bucket == bucket && u.Value.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(u => (u.Key, u.Value.Key));
+
     public Upload? Find(string id) => _uploads.GetValueOrDefault(id);
 
     public bool End(string id) => _uploads.TryRemove(id, out _);

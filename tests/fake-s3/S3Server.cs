@@ -135,6 +135,8 @@ internal sealed class S3Server(ObjectStore store, Faults faults)
     /// <summary>list-type=2, all on one page unless max-keys says otherwise.</summary>
     private Answer OfBucket(HttpRequest request, string bucket)
     {
+        if (request.Method == "GET" && request.Query.ContainsKey("uploads"))
+            return Uploads(bucket, request.Query["prefix"].ToString());
         if (request.Method != "GET" || request.Query["list-type"] != "2")
             throw new S3Error(501, "NotImplemented", "A header you provided implies functionality that is not implemented.");
         var (prefix, after) = (request.Query["prefix"].ToString(), request.Query["continuation-token"].ToString());
@@ -146,6 +148,10 @@ internal sealed class S3Server(ObjectStore store, Faults faults)
         return Xml($"<ListBucketResult><Name>{bucket}</Name><KeyCount>{page.Count}</KeyCount>{next}{string.Concat(page.Select(o =>
             string.Create(CultureInfo.InvariantCulture, $"<Contents><Key>{SecurityElement.Escape(o.Key)}</Key><LastModified>{o.Value.LastModified:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}</LastModified><ETag>{SecurityElement.Escape(o.Value.ETag)}</ETag><Size>{o.Value.Content.Length}</Size></Contents>")))}</ListBucketResult>");
     }
+
+    private Answer Uploads(string bucket, string prefix) =>
+        Xml($"<ListMultipartUploadsResult><Bucket>{bucket}</Bucket><IsTruncated>false</IsTruncated>{string.Concat(store.UploadsOf(bucket, prefix).Select(upload =>
+            $"<Upload><Key>{SecurityElement.Escape(upload.Key)}</Key><UploadId>{upload.Id}</UploadId></Upload>"))}</ListMultipartUploadsResult>");
 
     private static Answer Xml(string text, int status = 200) => new(status, System.Text.Encoding.UTF8.GetBytes($"<?xml version=\"1.0\" encoding=\"UTF-8\"?>{text}"));
 

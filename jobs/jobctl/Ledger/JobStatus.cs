@@ -45,26 +45,20 @@ internal sealed class JobStatus
             Running = running,
             Backlog = [.. view.Backlog.Where(b => b.Job == job.Name)],
             NextDueAt = job.Schedule is null ? null : zone.Instants(new CronSchedule(job.Schedule), view.Now).First(),
-            Late = pause is null && IsLate(job, row.LastSuccessAt, view, paused?.Until, zone),
+            Late = pause is null && IsLate(job, row.LastSuccessAt, view, paused?.Until),
             Failing = pause is null && job.Kind is JobKind.Scheduled or JobKind.Schema && row.Status is "failed" or "interrupted",
         };
     }
 
-    private static bool IsLate(JobDefinition job, DateTime? success, StatusView view, DateTime? pauseEnded, BusinessZone zone)
+    private static bool IsLate(JobDefinition job, DateTime? success, StatusView view, DateTime? pauseEnded)
     {
-        if (job.ExpectedInterval is not { } interval || (success ?? view.LedgerSince) is not { } since)
+        if (job.LateAfter is not { } limit || (success ?? view.LedgerSince) is not { } since)
         {
             return false;
         }
 
         // What did not run while it was paused is not missing.
         since = pauseEnded > since ? pauseEnded.Value : since;
-        var limit = interval + job.Timeout;
-        if (view.Now - since > limit && !new CronSchedule(job.Schedule!).EveryHour)
-        {
-            limit += zone.ClockChanges(since, view.Now).Where(c => !c.Forward).Aggregate(TimeSpan.Zero, (sum, c) => sum + (c.Before - c.After));
-        }
-
         return view.Now - since > limit;
     }
 }

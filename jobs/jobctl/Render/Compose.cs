@@ -78,12 +78,14 @@ internal static class Compose
             depends_on:
               migrate:
                 condition: service_completed_successfully
-            entrypoint: ["sh", "-c", "psql -q -v ON_ERROR_STOP=1 -f /grants.sql -f /login.sql \"$$(cat /run/secrets/OWNER_DATABASE_URL)\""]
+            # And the folder of the backups, which is made as root's.
+            entrypoint: ["sh", "-c", "chown 65532:65532 /backups && psql -q -v ON_ERROR_STOP=1 -f /grants.sql -f /login.sql \"$$(cat /run/secrets/OWNER_DATABASE_URL)\""]
             secrets:
               - OWNER_DATABASE_URL
             volumes:
               - ../migrations/grants.sql:/grants.sql:ro
               - ./compose-login.sql:/login.sql:ro
+              - backups:/backups
           fake-stripe:
             <<: *fakes
             command: ["/fakes/fake-stripe/fake-stripe.dll", "--port", "12111"]
@@ -111,6 +113,8 @@ internal static class Compose
             command: ["scheduler"]
             restart: unless-stopped
             mem_limit: 1g
+            volumes:
+              - backups:/backups
             environment:
               JOBS_TIME_ZONE: {{{zone}}}
         {{{string.Join('\n', JobSecrets(jobs).Select(name => $"{name}_FILE: /run/secrets/{name}")).Indent(6)}}}
@@ -123,6 +127,7 @@ internal static class Compose
         volumes:
           postgres: {}
           mails: {}
+          backups: {}
 
         """;
 
@@ -154,8 +159,10 @@ internal static class Compose
             JOBS_TIME_ZONE: {zone}
         {string.Join('\n', job.Secrets.Select(name => $"{name}_FILE: /run/secrets/{name}")).Indent(4)}
           secrets:
-        {string.Join('\n', job.Secrets.Select(name => $"- {name}")).Indent(4)}
+        {string.Join('\n', job.Secrets.Select(name => $"- {name}")).Indent(4)}{Volumes(job)}
         """;
+
+    private static string Volumes(JobDefinition job) => job.Needs.Contains("BACKUP_URL") ? "\n  volumes:\n    - backups:/backups" : "";
 
     private static string Image(JobDefinition job) => $$"""
         image: ${IMAGE_PREFIX:-jobs}/{{job.Name}}:${TAG:-latest}

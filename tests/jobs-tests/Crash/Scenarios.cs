@@ -12,7 +12,7 @@ internal static class Scenarios
         SyncScenarios.Sweep, SyncScenarios.ByEvents,
         MemberScenarios.MembershipPaid, MemberScenarios.SubscriptionPaid, MemberScenarios.OrderPaid, MemberScenarios.Granted,
         MemberScenarios.MembershipQueued, MemberScenarios.CashBeforeCard, MemberScenarios.FallbackActivated, MemberScenarios.FallbackEnded,
-        CleanupScenarios.Move, CleanupScenarios.MoveAgain, CleanupScenarios.Export,
+        CleanupScenarios.Move, CleanupScenarios.MoveAgain, CleanupScenarios.Export, CleanupLogsScenarios.Prune,
         ReminderScenarios.Reminders, ReminderScenarios.Stats,
     ];
 

@@ -37,6 +37,8 @@ public sealed class PlanTests(SharedRows rows) : IClassFixture<SharedRows>
     [InlineData("notifications_unresolved", "SELECT id FROM notifications WHERE status IN ('failed', 'unknown') AND resolved_at IS NULL ORDER BY id LIMIT 200")]
     [InlineData("orders_refund_due", "SELECT id FROM orders WHERE status = 'refund_due' ORDER BY id LIMIT 200")]
     [InlineData("sessions_by_age", "SELECT id FROM sessions WHERE updated_at < now() - interval '5000 hours' LIMIT 500")]
+    [InlineData("job_runs_by_age", "SELECT id FROM job_runs WHERE started_at < now() - interval '13 days' AND (started_at, id) > ('-infinity', '00000000-0000-0000-0000-000000000000') ORDER BY started_at, id LIMIT 50")]
+    [InlineData("notifications_delivered", "SELECT id FROM notifications WHERE status = 'sent' AND payload <> '{}' AND sent_at < now() - interval '180 days' AND (sent_at, id) > ('-infinity', 0) ORDER BY sent_at, id LIMIT 500")]
     [InlineData("audit_logs_by_age", "SELECT id FROM audit_logs WHERE created_at < now() - interval '9900 hours' LIMIT 500")]
     public async Task The_index_is_used(string index, string sql)
     {

@@ -16,6 +16,7 @@ public sealed class PostgresFixture : IAsyncLifetime
 {
     public const string JobsLogin = "jobs_test_login";
     public const string JobsPassword = "p@ss/word";
+    public const string BackupLogin = "jobs_test_backup";
 
     private readonly Lazy<Task<ThrowawayPostgres>> _server = new(StartAsync);
     private readonly Lazy<Task<string>> _template;
@@ -84,6 +85,9 @@ public sealed class PostgresFixture : IAsyncLifetime
             DO $do$ BEGIN
                 IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{JobsLogin}') THEN
                     CREATE ROLE {JobsLogin} LOGIN PASSWORD '{JobsPassword}' IN ROLE jobs;
+                END IF;
+                IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{BackupLogin}') THEN
+                    CREATE ROLE {BackupLogin} LOGIN PASSWORD '{JobsPassword}' CREATEDB IN ROLE jobs_backup;
                 END IF;
             END $do$
             """);

@@ -38,12 +38,13 @@ public sealed partial class ImageTests
         Assert.DoesNotContain(news, Dockerfile, StringComparison.Ordinal);
 
     [Fact]
-    public void Whatever_the_images_are_built_from_can_be_chosen_and_is_Microsofts_by_default()
+    public void Whatever_the_images_are_built_from_can_be_chosen_and_is_Microsofts_or_PostgreSQLs_by_default()
     {
         var defaults = BaseImage().Matches(Dockerfile).ToDictionary(m => $"${{{m.Groups["name"].Value}}}", m => m.Groups["image"].Value, StringComparer.Ordinal);
         var stages = Stage().Matches(Dockerfile).Select(m => m.Groups["name"].Value).ToList();
 
-        Assert.All(defaults.Values, image => Assert.StartsWith("mcr.microsoft.com/dotnet/", image, StringComparison.Ordinal));
+        Assert.All(defaults.Where(d => d.Key != "${POSTGRES_IMAGE}"), image => Assert.StartsWith("mcr.microsoft.com/dotnet/", image.Value, StringComparison.Ordinal));
+        Assert.Equal("postgres:17", defaults["${POSTGRES_IMAGE}"]);
         Assert.All(From().Matches(Dockerfile).Select(m => m.Groups["image"].Value), image => Assert.Contains(image, stages.Concat(defaults.Keys)));
     }
 

@@ -1,0 +1,166 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Jobs.Runs;
+using Npgsql;
+
+namespace Jobs;
+
+/// <summary>
+/// A database that a run makes for itself and drops. Its name says what it is and whose; nobody is configured to connect to it.
+/// What runs leave behind that were killed is dropped by the next.
+/// </summary>
+internal sealed partial class Scratch : IAsyncDisposable
+{
+    private const string Mark = "Made by backup-database for a while: the next run drops it if the one that made it is gone.";
+
+    private readonly Server _server;
+    private readonly NpgsqlConnection _admin;
+    private bool _dropped;
+
+    private Scratch(Server server, NpgsqlConnection admin, string name)
+    {
+        (_server, _admin, Name) = (server, admin, name);
+    }
+
+    public string Name { get; private set; }
+    public NpgsqlConnection Admin => _admin;
+    public int Major => _admin.PostgreSqlVersion.Major;
+    public IReadOnlyDictionary<string, string> Environment => _server.Environment(_admin, Name);
+
+    /// <param name="admin">Owned from here on.</param>
+    /// <param name="purpose">verify or restore.</param>
+    public static async Task<Scratch> CreateAsync(
+        Server server, NpgsqlConnection admin, string purpose, Guid run, (string Encoding, string Collation, string CharacterType) locale, CancellationToken cancellation)
+    {
+        var scratch = new Scratch(server, admin, $"jobs_backup_{purpose}_{run:N}");
+        try
+        {
+            await Server.ShowAliveAsync(admin, run, cancellation);
+            // An earlier attempt of this very run.
+            await scratch.DropAsync(cancellation);
+            scratch._dropped = false;
+            await scratch.CreateAsync(locale, cancellation);
+            await Server.ExecuteAsync(admin, $"COMMENT ON DATABASE {Server.Quoted(scratch.Name)} IS '{Mark}'", cancellation);
+            return scratch;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            await scratch.DisposeAsync();
+            throw new OperatorException(
+                $"no database can be made to restore into ({e.MessageText}): ALTER ROLE {admin.UserName} CREATEDB, or set BACKUP_VERIFY_URL to a server where it may", e);
+        }
+        catch
+        {
+            await scratch.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task CreateAsync((string Encoding, string Collation, string CharacterType) locale, CancellationToken cancellation)
+    {
+        var create = $"CREATE DATABASE {Server.Quoted(Name)} TEMPLATE template0 ENCODING {Text(locale.Encoding)}";
+        try
+        {
+            await Server.ExecuteAsync(_admin, $"{create} LC_COLLATE {Text(locale.Collation)} LC_CTYPE {Text(locale.CharacterType)}", cancellation);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.WrongObjectType or PostgresErrorCodes.InvalidParameterValue)
+        {
+            // A server on another system, which names its locales otherwise.
+            await Server.ExecuteAsync(_admin, create, cancellation);
+        }
+    }
+
+    private static string Text(string value) => $"'{value.Replace("'", "''", StringComparison.Ordinal)}'";
+
+    public Task<NpgsqlConnection> OpenAsync(CancellationToken cancellation) => _server.OpenAsync(Name, cancellation);
+
+    private async Task DropAsync(CancellationToken cancellation)
+    {
+        await Server.ExecuteAsync(_admin, $"DROP DATABASE IF EXISTS {Server.Quoted(Name)} WITH (FORCE)", cancellation);
+        _dropped = true;
+    }
+
+    /// <summary>It is no scratch any more: it takes the place of <paramref name="name"/>, if there is such a database, which is empty.</summary>
+    public async Task BecomeAsync(string name, string comment, CancellationToken cancellation)
+    {
+        await Server.ExecuteAsync(_admin, $"DROP DATABASE IF EXISTS {Server.Quoted(name)}", cancellation);
+        await Server.ExecuteAsync(_admin, $"ALTER DATABASE {Server.Quoted(Name)} RENAME TO {Server.Quoted(name)}", cancellation);
+        _dropped = true;
+        // A database of that name is nobody's scratch, whatever its comment says.
+        await Server.ExecuteAsync(_admin, $"COMMENT ON DATABASE {Server.Quoted(name)} IS {Text(comment)}", cancellation);
+        Name = name;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            if (!_dropped)
+            {
+                using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+                await DropAsync(patience.Token);
+            }
+        }
+        catch (Exception e) when (e is NpgsqlException or OperationCanceledException or InvalidOperationException)
+        {
+            // The next run does it.
+        }
+
+        await _admin.DisposeAsync();
+    }
+
+    private const string Candidates =
+        """
+        SELECT string_agg(d.datname, ' ' ORDER BY d.datname)
+        FROM pg_database AS d
+        WHERE d.datname ~ '^jobs_backup_(verify|restore)_[0-9a-f]{32}$' AND pg_get_userbyid(d.datdba) = current_user
+          AND coalesce(shobj_description(d.oid, 'pg_database'), @Mark) = @Mark
+        """;
+
+    private const string Unmarked = "SELECT count(*) FROM pg_database AS d WHERE d.datname = @Name AND shobj_description(d.oid, 'pg_database') IS NULL";
+    private const string Holds = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_' OR nspname = 'information_schema')";
+
+    /// <summary>How many relations of somebody's a database has.</summary>
+    public static Task<long> RelationsAsync(NpgsqlConnection connection, CancellationToken cancellation) =>
+        Server.ScalarAsync<long>(connection, Holds, cancellation);
+
+    /// <summary>Drops those of runs that are gone, and tells how many. Only what carries our mark, or nothing at all: the mark comes after the making.</summary>
+    public static async Task<int> DropLeftoversAsync(Server server, NpgsqlConnection admin, bool dryRun, CancellationToken cancellation)
+    {
+        var dropped = 0;
+        await using var command = new NpgsqlCommand(Candidates, admin);
+        command.Parameters.AddWithValue("Mark", Mark);
+        var names = await command.ExecuteScalarAsync(cancellation) as string ?? "";
+        foreach (var name in names.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!Guid.TryParseExact(Run().Match(name).Value, "N", out var run) || await Server.LivesAsync(admin, run, cancellation)
+                || await HoldsSomethingUnmarkedAsync(server, admin, name, cancellation))
+            {
+                continue;
+            }
+
+            if (!dryRun)
+            {
+                await Server.ExecuteAsync(admin, string.Create(CultureInfo.InvariantCulture, $"DROP DATABASE IF EXISTS {Server.Quoted(name)} WITH (FORCE)"), cancellation);
+            }
+
+            dropped++;
+        }
+
+        return dropped;
+    }
+
+    private static async Task<bool> HoldsSomethingUnmarkedAsync(Server server, NpgsqlConnection admin, string name, CancellationToken cancellation)
+    {
+        if (await Server.ScalarAsync<long>(admin, Unmarked, cancellation, ("Name", name)) == 0)
+        {
+            return false;
+        }
+
+        await using var connection = await server.OpenAsync(name, cancellation);
+        return await RelationsAsync(connection, cancellation) > 0;
+    }
+
+    [GeneratedRegex("[0-9a-f]{32}$", RegexOptions.None, 1000)]
+    private static partial Regex Run();
+}

@@ -1,0 +1,4 @@
+using Jobs;
+using Jobs.Runs;
+
+return await JobProgram.RunAsync<CleanupLogs>(args, CleanupLogs.Options);

@@ -1,0 +1,235 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Jobs.Tests.Crash;
+using Jobs.Tests.Rig;
+using Xunit;
+
+namespace Jobs.Tests.Backups;
+
+/// <summary>
+/// Killed or stopped at any step: the last good backup is as it was, nothing partial has a backup's name, the programs at work for the
+/// run end with it, and the next run removes what is left.
+/// </summary>
+public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 shared) : IClassFixture<Cleanup.SharedS3>
+{
+    // A world serves one point after the other: each ends with a good backup.
+    private readonly ConcurrentBag<(JobWorld World, DirectoryInfo Folder)> _worlds = [];
+
+    [Fact]
+    public async Task Killed_before_or_after_any_round_trip_to_the_database_the_next_run_makes_it_good()
+    {
+        var points = await PointsAsync();
+        var missed = new ConcurrentBag<Point>();
+        await CrashRig.EveryAsync(points, async point =>
+        {
+            if (!_worlds.TryTake(out var place))
+            {
+                place = await fixture.BusinessAsync();
+                await GoodAsync(place.World, place.Folder);
+            }
+
+            var (world, folder) = place;
+            var good = folder.Manifests()[^1];
+            var (name, content) = ((string)good["file"]!, await File.ReadAllBytesAsync(folder.Path((string)good["file"]!)));
+            await using (var proxy = await PostgresProxy.StartAsync(world.Server.Host, world.Server.Port))
+            {
+                proxy.StopAt(point.Step, point.Time, point.Phase);
+                using var run = StartThrough(proxy, world);
+                var end = run.EndAsync();
+                if (await Task.WhenAny(proxy.Reached, end, Task.Delay(BackupScene.Patience)) != proxy.Reached)
+                    missed.Add(point);
+                run.Kill();
+                await end;
+            }
+
+            await CheckAsync(world, folder, name, content);
+            _worlds.Add(place);
+        });
+        Assert.Empty(missed);
+        foreach (var (world, folder) in _worlds)
+        {
+            await world.DisposeAsync();
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private async Task<IReadOnlyList<Point>> PointsAsync()
+    {
+        var (world, folder) = await fixture.BusinessAsync();
+        await using var _ = world;
+        Assert.SkipWhen(world.Server.Host.StartsWith('/'), "the proxy speaks TCP, and the server is on a socket");
+        await GoodAsync(world, folder);
+        await using var proxy = await PostgresProxy.StartAsync(world.Server.Host, world.Server.Port);
+        using var run = StartThrough(proxy, world);
+        var result = await run.EndAsync();
+        Assert.True(result.ExitCode == 0, result.ToString());
+        folder.Delete(recursive: true);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{proxy.Log.Count} round trips");
+        // Which of the scratch's name and the snapshot's differs from run to run; what is counted need not be killed at each time.
+        var points = Points.Of([.. proxy.Log.Where(trip => !trip.Sql.Contains("jobs_backup_verify_", StringComparison.Ordinal) && !trip.Sql.StartsWith("SELECT count(*) FROM ONLY", StringComparison.Ordinal))])
+            .Where(point => !point.Step.Contains("jobs_backup_verify_", StringComparison.Ordinal)).ToList();
+        Assert.InRange(points.Count, 20, 120);
+        return points;
+    }
+
+    /// <summary>Everything but pg_dump and pg_restore goes through the proxy: what they say is not in round trips.</summary>
+    private static JobProcess StartThrough(PostgresProxy proxy, JobWorld world)
+    {
+        var programs = world.Programs($"export PGPORT={world.Server.Port}", $"export PGPORT={world.Server.Port}");
+        var environment = new Dictionary<string, string?>(world.Environment, StringComparer.Ordinal) { ["JOBS_PG_BIN"] = programs.FullName };
+        foreach (var name in new[] { "DATABASE_URL", "BACKUP_DATABASE_URL" })
+            environment[name] = CrashRig.Through(proxy, world.Server, environment[name]!);
+        world.Environment["JOBS_PG_BIN"] = world.Server.BinDirectory;
+        return JobProcess.Start("backup-database", environment, "--output", "json");
+    }
+
+    private static async Task<(string Name, byte[] Content)> GoodAsync(JobWorld world, DirectoryInfo folder)
+    {
+        await world.BackedUpAsync();
+        var dump = folder.EnumerateFiles("*.dump").Single();
+        return (dump.Name, await File.ReadAllBytesAsync(dump.FullName));
+    }
+
+    private static async Task CheckAsync(JobWorld world, DirectoryInfo folder, string good, byte[] content)
+    {
+        Assert.Equal(content, await File.ReadAllBytesAsync(folder.Path(good)));
+        // Whatever stands under the name of a dump is whole.
+        foreach (var manifest in folder.Manifests())
+            Assert.Equal((string)manifest["sha256"]!, BackupScene.Sum(await File.ReadAllBytesAsync(folder.Path((string)manifest["file"]!))));
+
+        var run = await world.BackedUpAsync("--keep-daily", "1", "--keep-weekly", "0", "--keep-monthly", "0");
+
+        Assert.Equal(1, run.Counter("verified"));
+        // That day's last stays.
+        await world.AllIsWellAsync(folder, 1);
+    }
+
+    // Enough for the pipes to be full.
+    private const string Large =
+        """
+        CREATE TABLE large AS SELECT n, (SELECT string_agg(md5(random()::text || n || m), '') FROM generate_series(1, 300) AS m) AS noise FROM generate_series(1, 4000) AS n;
+        GRANT SELECT ON large TO jobs_backup;
+        """;
+
+    [Theory]
+    [InlineData("pg_dump", false)]
+    [InlineData("pg_dump", true)]
+    [InlineData("pg_restore", false)]
+    [InlineData("pg_restore", true)]
+    public async Task Stopped_it_ends_within_10_seconds_with_its_program_and_leaves_nothing(string program, bool inTheMidst)
+    {
+        var (world, folder) = await fixture.BusinessAsync();
+        await using var _ = world;
+        var (good, content) = await GoodAsync(world, folder);
+        if (inTheMidst)
+            await world.ExecuteAsync(Large);
+        else
+            world.Programs(program == "pg_dump" ? "exec sleep 600" : "", program == "pg_restore" ? "exec sleep 600" : "");
+        using var run = world.Start("backup-database", "--output", "json");
+        var at = await AtWorkAsync(run, folder, inTheMidst ? program : "sleep");
+        // Then it does not even hear that it is to end.
+        if (inTheMidst)
+            Signal(at, "STOP");
+        var clock = Stopwatch.StartNew();
+
+        run.Signal("TERM");
+        var result = await run.EndAsync();
+
+        Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.True(result.ExitCode == 1, result.ToString());
+        Assert.Equal("interrupted", result.Json.GetProperty("status").GetString());
+        Assert.False(BackupScene.Lives(at));
+        Assert.DoesNotContain(folder.Names(), name => name.EndsWith(".part", StringComparison.Ordinal));
+        await world.NoScratchAsync();
+        world.Environment["JOBS_PG_BIN"] = world.Server.BinDirectory;
+        await CheckAsync(world, folder, good, content);
+        folder.Delete(recursive: true);
+    }
+
+    [Theory]
+    [InlineData("pg_dump")]
+    [InlineData("pg_restore")]
+    public async Task Killed_the_program_at_work_for_it_ends_by_itself(string program)
+    {
+        var (world, folder) = await fixture.BusinessAsync();
+        await using var _ = world;
+        var (good, content) = await GoodAsync(world, folder);
+        await world.ExecuteAsync(Large);
+        using var run = world.Start("backup-database", "--output", "json");
+        var at = await AtWorkAsync(run, folder, program);
+
+        run.Kill();
+
+        await BackupScene.UntilAsync(() => !BackupScene.Lives(at), $"{program} ends");
+        await CheckAsync(world, folder, good, content);
+        folder.Delete(recursive: true);
+    }
+
+    /// <summary>Waits until the program is at work for the run, on the large table if it is one of PostgreSQL's.</summary>
+    private static async Task<int> AtWorkAsync(JobProcess run, DirectoryInfo folder, string program)
+    {
+        int? at = null;
+        await BackupScene.UntilAsync(
+            () => (at = BackupScene.Below(run.Id).Cast<int?>().FirstOrDefault(id => BackupScene.NameOf(id!.Value) == program)) is not null
+                && (program != "pg_dump" || folder.EnumerateFiles("*.part").Any(f => f.Length > 100_000)),
+            $"{program} is at work");
+        return at!.Value;
+    }
+
+    private static void Signal(int process, string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", process.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    [Fact]
+    public Task Killed_at_any_call_to_the_bucket_the_next_run_makes_it_good() => AtEachCallAsync("hang_after", async world =>
+    {
+        using var run = world.Start("backup-database", ["--output", "json", .. KeepOne]);
+        await shared.S3.HeldAsync();
+        run.Kill();
+        await run.EndAsync();
+    });
+
+    [Fact]
+    public Task A_reply_of_the_bucket_that_is_lost_is_made_up_for() => AtEachCallAsync("drop_after", async world =>
+    {
+        var run = await world.BackedUpAsync(KeepOne);
+        Assert.Equal(1, run.Counter("verified"));
+    });
+
+    private static readonly string[] KeepOne = ["--keep-daily", "1", "--keep-weekly", "0", "--keep-monthly", "0"];
+
+    /// <summary>A dump of several parts; after each trouble a good backup is made, and what was begun is gone.</summary>
+    private async Task AtEachCallAsync(string fault, Func<JobWorld, Task> work)
+    {
+        var (world, folder) = await fixture.BusinessAsync();
+        await using var _ = world;
+        folder.Delete();
+        await shared.S3.ResetAsync();
+        shared.S3.OpenTo(world);
+        (world.Environment["BACKUP_URL"], world.Environment["ARCHIVE_URL"]) = (world.Environment["ARCHIVE_URL"], null);
+        await world.ExecuteAsync(Large.Replace("4000", "2000", StringComparison.Ordinal));
+        await world.BackedUpAsync(KeepOne);
+        await shared.S3.ClearFaultsAsync();
+        Assert.Equal(1, (await world.BackedUpAsync(KeepOne)).Counter("deleted"));
+        var calls = (await shared.S3.RequestsAsync()).Count;
+        Assert.Contains(await shared.S3.RequestsAsync(), r => r.Contains("partNumber=2", StringComparison.Ordinal));
+        for (var call = 1; call <= calls; call++)
+        {
+            await shared.S3.ClearFaultsAsync();
+            await shared.S3.FaultAsync(fault, call);
+            await work(world);
+            await shared.S3.ClearFaultsAsync();
+
+            Assert.Equal(1, (await world.BackedUpAsync(KeepOne)).Counter("verified"));
+            Assert.Equal(0, await shared.S3.UploadsAsync());
+            var keys = await shared.S3.KeysAsync();
+            Assert.True(keys.Count == 2 && keys[0][..^5] == keys[1][..^5], $"after call {call} of {calls}: {string.Join(' ', keys)}");
+            Assert.Single(await world.ListedAsync("deleted_at IS NULL"));
+            await world.NoScratchAsync();
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{calls} calls");
+    }
+}
