@@ -50,6 +50,9 @@ public sealed class CronSchedule
     /// <summary>0 is Sunday.</summary>
     public IReadOnlyCollection<int> Weekdays => _weekdays;
 
+    /// <summary>In each hour of each day alike: no change of the clock skips or doubles anything of it.</summary>
+    public bool EveryHour => _hours.Count == 24 && _days.Count == 31 && _months.Count == 12 && _weekdays.Count == 7;
+
     /// <summary>The longest time between two runs on the clock on the wall.</summary>
     public TimeSpan LongestPause
     {
