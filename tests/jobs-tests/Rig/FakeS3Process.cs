@@ -64,7 +64,7 @@ public sealed class FakeS3Process : IAsyncDisposable
 
     public async Task HeldAsync()
     {
-        for (var end = DateTime.UtcNow.AddSeconds(30); (await StateAsync()).GetProperty("held").GetInt32() == 0;)
+        for (var end = DateTime.UtcNow.AddSeconds(60); (await StateAsync()).GetProperty("held").GetInt32() == 0;)
         {
             if (DateTime.UtcNow > end)
                 throw new TimeoutException("no request came to be held");
