@@ -7,18 +7,24 @@ namespace Jobs.Billing;
 public static class Lapse
 {
     /// <summary>What the ledger says of autopayment: an <see cref="AutopaymentLedger"/>. A sharded success counts when every shard has one.</summary>
+    /// <remarks>
+    /// BETWEEN and ORDER BY job: else the planner may go by age, through all runs of the others since its last one. What the last 1,000 successes
+    /// do not show is no success: more is held, nothing less.
+    /// </remarks>
     public const string Autopayment =
         """
         SELECT EXISTS (SELECT FROM job_runs WHERE job = 'autopayment') AS known,
                EXISTS (SELECT FROM job_pauses WHERE job = 'autopayment' AND (until IS NULL OR until > clock_timestamp()))
                OR EXISTS (SELECT FROM job_runs WHERE job = 'autopayment' AND status = 'running')
                OR coalesce((SELECT status IN ('failed', 'interrupted') FROM job_runs
-                            WHERE job = 'autopayment' AND status <> 'skipped' ORDER BY started_at DESC LIMIT 1), false) AS down,
+                            WHERE job BETWEEN 'autopayment' AND 'autopayment' AND status <> 'skipped'
+                            ORDER BY job, started_at DESC LIMIT 1), false) AS down,
                (SELECT max(since) FROM (
                     SELECT min(latest) AS since
                     FROM (SELECT coalesce(shard, '0/1') AS shard, max(coalesce(as_of, started_at)) AS latest
-                          FROM job_runs
-                          WHERE job = 'autopayment' AND status = 'succeeded' AND NOT partial
+                          FROM (SELECT shard, as_of, started_at FROM job_runs
+                                WHERE job BETWEEN 'autopayment' AND 'autopayment' AND status = 'succeeded' AND NOT partial
+                                ORDER BY job, started_at DESC LIMIT 1000) AS latest
                           GROUP BY 1) AS success
                     GROUP BY split_part(shard, '/', 2)
                     HAVING count(*) = split_part(shard, '/', 2)::int) AS complete) AS last_success

@@ -17,11 +17,12 @@ internal static class HistoryCommand
         "history", "Lists the last runs, newest first.", [Limit, Failed, Since], RunAsync,
         new ToolArgument("job", "One job; all when left out.", [.. StatusCommand.Known.Select(job => job.Name)]));
 
+    // By the index that begins with the job, see StatusView.
     private const string OfJob =
         $"""
         SELECT {RunRow.Columns} FROM job_runs AS r
-        WHERE r.job = @Job AND r.started_at >= @Since
-        ORDER BY r.started_at DESC LIMIT @Most
+        WHERE r.job BETWEEN @Job AND @Job AND r.started_at >= @Since
+        ORDER BY r.job, r.started_at DESC LIMIT @Most
         """;
 
     private const string OfAll =
@@ -37,8 +38,8 @@ internal static class HistoryCommand
         FROM unnest(@Jobs) AS j (name)
         JOIN LATERAL (
             SELECT * FROM job_runs AS f
-            WHERE f.job = j.name AND f.status IN ('failed', 'interrupted') AND f.started_at >= @Since
-            ORDER BY f.started_at DESC LIMIT @Most
+            WHERE f.job BETWEEN j.name AND j.name AND f.status IN ('failed', 'interrupted') AND f.started_at >= @Since
+            ORDER BY f.job, f.started_at DESC LIMIT @Most
         ) AS r ON true
         ORDER BY r.started_at DESC LIMIT @Most
         """;

@@ -18,10 +18,10 @@ internal sealed record Problem(bool Wrong, string Job, string What, string[] Tod
     private const string FailedPage = "docker/runbooks/job-failed.md";
 
     /// <summary>Of all jobs, the worst first.</summary>
-    public static List<Problem> Of(IEnumerable<JobStatus> jobs, StatusView view, BusinessZone zone)
+    public static List<Problem> Of(IReadOnlyList<JobStatus> jobs, StatusView view, BusinessZone zone)
     {
         var problems = jobs.SelectMany(job => Of(job, view, zone)).ToList();
-        if (Fallback.Read(view.FallbackMode, view.Now) is { } fallback)
+        if (jobs.Any(job => job.Job.Name == "process-payment-queue") && Fallback.Read(view.FallbackMode, view.Now) is { } fallback)
         {
             problems.Add(new(
                 false, "process-payment-queue", $"cards wait at the counter, fallback mode: {OneLine.Of(fallback.Reason)} ({Words.By(fallback, view.Now, zone)})",

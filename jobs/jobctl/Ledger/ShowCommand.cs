@@ -23,7 +23,7 @@ internal static class ShowCommand
 
     private const string ById = $"SELECT {RunRow.Columns} FROM job_runs AS r WHERE r.id BETWEEN @First AND @Last ORDER BY r.id LIMIT 3";
 
-    private const string LastOf = $"SELECT {RunRow.Columns} FROM job_runs AS r WHERE r.job = @Job ORDER BY r.started_at DESC LIMIT 1";
+    private const string LastOf = $"SELECT {RunRow.Columns} FROM job_runs AS r WHERE r.job BETWEEN @Job AND @Job ORDER BY r.job, r.started_at DESC LIMIT 1";
 
     // As they lie in the index, which is about the order in which they were written: a run may have changed a million rows.
     private const string Changes =

@@ -21,7 +21,7 @@ internal sealed class ReportView
         SELECT j.name AS job, r.id, r.status, r.started_at, r.finished_at, r.error
         FROM unnest(@Jobs) AS j (name)
         JOIN LATERAL (
-            SELECT id, status, started_at, finished_at, error FROM job_runs AS k WHERE k.job = j.name ORDER BY k.started_at DESC LIMIT @Runs
+            SELECT id, status, started_at, finished_at, error FROM job_runs AS k WHERE k.job BETWEEN j.name AND j.name ORDER BY k.job, k.started_at DESC LIMIT @Runs
         ) AS r ON true
         ORDER BY r.started_at;
 
