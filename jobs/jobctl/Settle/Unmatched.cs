@@ -24,6 +24,9 @@ internal sealed class Unmatched(ToolRun run, ToolServices services, Decision dec
         public DateTime? ResolvedAt { get; init; }
         public string? Resolution { get; init; }
 
+        /// <summary>By this person, who was stopped before the reason was on record.</summary>
+        public bool BookedByMe { get; init; }
+
         /// <summary>A live one that waits for this to be settled.</summary>
         public long? SubscriptionId { get; init; }
     }
@@ -31,7 +34,10 @@ internal sealed class Unmatched(ToolRun run, ToolServices services, Decision dec
     private const string Find =
         """
         SELECT u.id, u.provider_payment_id, u.payment_id, u.reason, u.data ->> 'provider' AS provider, (u.data ->> 'amount_minor')::bigint AS amount_minor,
-               u.data ->> 'currency' AS currency, u.resolved_at, u.resolution, s.id AS subscription_id
+               u.data ->> 'currency' AS currency, u.resolved_at, u.resolution, s.id AS subscription_id,
+               u.resolution = 'booked' AND EXISTS (
+                   SELECT FROM payments AS b JOIN audit_logs AS l ON l.subject_type = 'payment' AND l.subject_id = b.id
+                   WHERE b.provider_payment_id = u.provider_payment_id AND l.actor = @Actor AND l.run_id IS NULL) AS booked_by_me
         FROM unmatched_payments AS u
         LEFT JOIN payments AS p ON p.id = u.payment_id
         LEFT JOIN subscriptions AS s ON s.id = p.subscription_id AND s.status IN ('active', 'past_due') AND u.reason <> 'duplicate'
@@ -47,6 +53,11 @@ internal sealed class Unmatched(ToolRun run, ToolServices services, Decision dec
 
         if (Settled(parked) is { } before)
         {
+            if (parked.BookedByMe && decision.As == "recorded")
+            {
+                await FinishAsync(parked, new("it was booked a moment ago", false, null));
+            }
+
             return before;
         }
 
@@ -66,7 +77,7 @@ internal sealed class Unmatched(ToolRun run, ToolServices services, Decision dec
         };
     }
 
-    private Task<Parked?> FindAsync(long id) => services.Db.TransactionAsync(tx => tx.SingleOrDefaultAsync<Parked>(Find, new { id }), run.Stopping);
+    private Task<Parked?> FindAsync(long id) => services.Db.TransactionAsync(tx => tx.SingleOrDefaultAsync<Parked>(Find, new { id, decision.Actor }), run.Stopping);
 
     /// <returns>Null while it is open.</returns>
     private Answer? Settled(Parked parked) => parked.ResolvedAt is not { } at ? null

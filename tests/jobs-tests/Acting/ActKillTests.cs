@@ -13,6 +13,7 @@ public sealed partial class ActKillTests(PostgresFixture fixture)
     {
         ["unmatched recorded"] = (SeedParkedAsync, ["resolve", "unmatched", "1", "--as", "recorded", "--user", "1", "--reason", "it is hers"]),
         ["unmatched ignored"] = (SeedParkedAsync, ["resolve", "unmatched", "1", "--as", "ignored", "--reason", "a gift"]),
+        ["unmatched recorded for its plan"] = (SeedPlanAsync, ["resolve", "unmatched", "1", "--as", "recorded", "--reason", "the plan is there now"]),
         ["mail resend"] = (world => world.MailAsync("unknown"), ["resolve", "mail", "1", "--as", "resend", "--reason", "she has not got it"]),
         ["order refunded"] = (SeedOrderAsync, ["resolve", "order", "1", "--as", "refunded", "--reason", "handed over"]),
         ["terminal paid"] = (SeedTerminalAsync, ["resolve", "terminal", "1", "--as", "paid", "--transaction", "TX1", "--without-asking", "--reason", "seen the slip"]),
@@ -87,6 +88,13 @@ public sealed partial class ActKillTests(PostgresFixture fixture)
     {
         await world.IntentAsync("pi_1", customer: null, method: "pm_card_visa");
         await world.ParkedAsync("pi_1");
+    }
+
+    private static async Task SeedPlanAsync(JobWorld world)
+    {
+        await world.IntentAsync("pi_1", metadata: new { user_id = "1", plan = "monthly" });
+        await world.ParkedAsync("pi_1", "plan_unknown");
+        await world.PlanAsync();
     }
 
     private static async Task SeedOrderAsync(JobWorld world)
