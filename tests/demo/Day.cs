@@ -35,7 +35,7 @@ internal sealed class Day(Stage stage, Business business, Checks checks)
     {
         if (!stage.CanBackUp)
         {
-            Tell("backup-database", "left out: pg_dump of the server's version is not on this machine");
+            Story.Tell("backup-database", "left out: pg_dump of the server's version is not on this machine");
             return;
         }
 

@@ -51,7 +51,7 @@ internal static class ExplainCommand
         }
     }
 
-    private static Task WriteJsonAsync(Told told, List<Happening> timeline, bool truncated, BusinessZone zone) => Answer.WriteAsync(json =>
+    private static Task WriteJsonAsync(Told told, List<Happening> timeline, bool truncated, BusinessZone zone) => AnswerJson.WriteAsync(json =>
     {
         var evidence = told.Evidence;
         json.Members(

@@ -65,7 +65,7 @@ internal static class HistoryCommand
         var (listed, more) = (runs.Take(most).ToList(), runs.Count > most);
         if (run.Output == OutputFormat.Json)
         {
-            await Answer.WriteAsync(json =>
+            await AnswerJson.WriteAsync(json =>
             {
                 json.Members(("command", "history"), ("generated_at", now), ("job", run.Argument), ("more", more));
                 json.List("runs", listed, row => row.WriteMembers(json));

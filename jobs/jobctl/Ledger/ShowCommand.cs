@@ -55,7 +55,7 @@ internal static class ShowCommand
         var changes = found.Changes.Take(most).GroupBy(c => (c.SubjectType, c.SubjectId)).ToList();
         if (run.Output == OutputFormat.Json)
         {
-            await Answer.WriteAsync(json =>
+            await AnswerJson.WriteAsync(json =>
             {
                 json.Members(("command", "show"), ("generated_at", found.Now));
                 found.Row.WriteMembers(json);

@@ -33,7 +33,7 @@ internal static class ReportCommand
         HtmlFile.Write(path, new StatusPage(view, jobs, problems, report, zone, days).Of(run.Settings.Optional("BUSINESS_NAME")));
         if (run.Output == OutputFormat.Json)
         {
-            await Answer.WriteAsync(json => json.Members(
+            await AnswerJson.WriteAsync(json => json.Members(
                 ("command", "report"), ("generated_at", view.Now), ("path", path), ("ok", !problems.Any(p => p.Wrong)), ("problems", problems.Count)));
         }
         else

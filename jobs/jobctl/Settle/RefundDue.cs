@@ -1,7 +1,7 @@
-using Jobs.Acting;
 using Jobs.Billing;
 using Jobs.Runs;
 using Jobs.Stripe;
+using Answer = Jobs.Acting.Answer;
 
 namespace Jobs.Settle;
 

@@ -6,7 +6,7 @@ using Jobs.Database;
 namespace Jobs;
 
 /// <summary>A command's answer as one JSON object on one line of stdout. Control characters in it are escaped.</summary>
-internal static class Answer
+internal static class AnswerJson
 {
     // What is escaped in HTML need not be here.
     private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
