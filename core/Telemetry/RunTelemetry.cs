@@ -96,13 +96,9 @@ internal sealed class RunTelemetry
 
     private IEnumerable<(string Name, Func<CancellationToken, Task> TellAsync)> Sinks(RunEnd end, Db? db, TimeSpan within)
     {
-        if (_healthchecks is not null)
+        if (_healthchecks is { } healthchecks)
         {
-            yield return ("HEALTHCHECKS_URL", async token =>
-            {
-                await _startTold;
-                await _healthchecks.EndAsync(end, token);
-            });
+            yield return ("HEALTHCHECKS_URL", token => PingAsync(healthchecks, end, token));
         }
 
         if (end.Status == RunStatus.Skipped)
@@ -111,47 +107,59 @@ internal sealed class RunTelemetry
         }
 
         var known = new Lazy<Task<Known>>(() => ReadAsync(end, db, within));
-        if (_textfile is not null)
+        if (_textfile is { } textfile)
         {
-            yield return ("METRICS_TEXTFILE_DIR", async _ =>
-            {
-                var (success, ofAll) = await known.Value;
-                var name = Textfile.NameOf(_job, end.Shard);
-                _textfile.Write(name, RunMetrics.Of(end, success ?? (end.IsWholeSuccess ? null : _textfile.LastSuccess(name))).All, _run);
-                if (ofAll is not null)
-                {
-                    _textfile.Write(Textfile.NameOfAll, ofAll, _run);
-                }
-            });
+            yield return ("METRICS_TEXTFILE_DIR", _ => WriteAsync(textfile, end, known));
         }
 
-        if (_pushgateway is not null)
+        if (_pushgateway is { } pushgateway)
         {
-            yield return ("PUSHGATEWAY_URL", async token =>
-            {
-                var (success, ofAll) = await known.Value;
-                await Task.WhenAll(
-                    _pushgateway.PushAsync(_job, end.Shard, RunMetrics.Of(end, success), token),
-                    ofAll is null ? Task.CompletedTask : _pushgateway.PushAsync(ofAll, token));
-            });
+            yield return ("PUSHGATEWAY_URL", token => PushAsync(pushgateway, end, known, token));
         }
 
-        if (_otlp is not null)
+        if (_otlp is { } otlp)
         {
-            yield return ("OTEL_EXPORTER_OTLP_ENDPOINT", async _ =>
-            {
-                var clock = Stopwatch.StartNew();
-                var export = await _otlp;
-                var (success, ofAll) = await known.Value;
-                // It blocks: not a thread of the pool, which the others need.
-                var flushed = Task.Factory.StartNew(
-                    () => export.Flush([.. RunMetrics.Of(end, success).All, .. ofAll ?? []], within - clock.Elapsed),
-                    CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-                if (await flushed is { } trouble)
-                {
-                    Warn("OTEL_EXPORTER_OTLP_ENDPOINT", trouble);
-                }
-            });
+            yield return ("OTEL_EXPORTER_OTLP_ENDPOINT", _ => ExportAsync(otlp, end, known, within));
+        }
+    }
+
+    private async Task PingAsync(Healthchecks healthchecks, RunEnd end, CancellationToken cancellation)
+    {
+        await _startTold;
+        await healthchecks.EndAsync(end, cancellation);
+    }
+
+    private async Task WriteAsync(Textfile textfile, RunEnd end, Lazy<Task<Known>> known)
+    {
+        var (success, ofAll) = await known.Value;
+        var name = Textfile.NameOf(_job, end.Shard);
+        textfile.Write(name, RunMetrics.Of(end, success ?? (end.IsWholeSuccess ? null : textfile.LastSuccess(name))).All, _run);
+        if (ofAll is not null)
+        {
+            textfile.Write(Textfile.NameOfAll, ofAll, _run);
+        }
+    }
+
+    private async Task PushAsync(Pushgateway pushgateway, RunEnd end, Lazy<Task<Known>> known, CancellationToken cancellation)
+    {
+        var (success, ofAll) = await known.Value;
+        await Task.WhenAll(
+            pushgateway.PushAsync(_job, end.Shard, RunMetrics.Of(end, success), cancellation),
+            ofAll is null ? Task.CompletedTask : pushgateway.PushAsync(ofAll, cancellation));
+    }
+
+    private async Task ExportAsync(Task<OtlpExport> otlp, RunEnd end, Lazy<Task<Known>> known, TimeSpan within)
+    {
+        var clock = Stopwatch.StartNew();
+        var export = await otlp;
+        var (success, ofAll) = await known.Value;
+        // It blocks: not a thread of the pool, which the others need.
+        var flushed = Task.Factory.StartNew(
+            () => export.Flush([.. RunMetrics.Of(end, success).All, .. ofAll ?? []], within - clock.Elapsed),
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        if (await flushed is { } trouble)
+        {
+            Warn("OTEL_EXPORTER_OTLP_ENDPOINT", trouble);
         }
     }
 

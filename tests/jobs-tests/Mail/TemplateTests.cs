@@ -24,7 +24,8 @@ public sealed class TemplateTests(SharedWorld shared, PostgresFixture fixture) :
                                   {"id": 2, "payment_intent": null, "reason": "user_unknown", "amount_minor": null, "currency": null}],
          "mails": [{"id": 5, "kind": "payment_failed", "user_id": 1, "status": "unknown", "reason": null}], "reason": "billed_by_stripe",
          "actor": "Zoé", "since": "2026-11-20T05:00:00Z", "until": "2026-11-20T18:00:00Z", "ended_at": "2026-11-20T17:30:00.5Z", "ended_by": "Max",
-         "end_reason": "2 successes in a row", "terminal": "Bar", "queue_id": 4, "client_reference": "3f6c"}
+         "end_reason": "2 successes in a row", "terminal": "Bar", "queue_id": 4, "client_reference": "3f6c",
+         "job": "autopayment", "failures": 3, "error": "the key is wrong", "run_id": "0199a1ff-90be-7b7c-8113-6bc7d8e18522", "runbook": "job-failing.md"}
         """;
 
     public static TheoryData<string, string> KindsAndLocales()

@@ -207,6 +207,28 @@ public sealed class SinkTests(PostgresFixture fixture)
     }
 
     [Fact]
+    public async Task The_operator_sees_the_metrics_of_all_jobs_in_both_forms()
+    {
+        await using var world = await fixture.WorldAsync();
+        await world.RunAsync(Job);
+        await world.RunAsync("daily-stats");
+
+        using var asText = world.Start("jobctl", "metrics");
+        var text = await asText.EndAsync();
+        var json = await world.RunAsync("jobctl", "metrics");
+
+        Assert.True(text is { ExitCode: 0, Stderr: "" }, text.ToString());
+        Assert.True(json is { ExitCode: 0, Stderr: "" }, json.ToString());
+        await Promtool.CheckAsync(text.Stdout);
+        Assert.Contains("jobs_run_last_exit_code{job_name=\"daily-stats\"} 0\n", text.Stdout, StringComparison.Ordinal);
+        var metrics = json.Json.GetProperty("metrics").EnumerateArray().ToList();
+        var exitCodes = Assert.Single(metrics, m => m.GetProperty("name").GetString() == "jobs_run_last_exit_code").GetProperty("samples").EnumerateArray()
+            .ToDictionary(s => s.GetProperty("labels").GetProperty("job_name").GetString()!, s => s.GetProperty("value").GetDouble());
+        Assert.Equal((0.0, 0.0), (exitCodes[Job], exitCodes["daily-stats"]));
+        Assert.Equal("counter", Assert.Single(metrics, m => m.GetProperty("name").GetString() == "jobs_stock_released_total").GetProperty("type").GetString());
+    }
+
+    [Fact]
     public async Task A_dry_run_tells_nobody()
     {
         await using var world = await fixture.WorldAsync();
