@@ -7,13 +7,14 @@ namespace Jobs;
 internal static class Batches
 {
     /// <summary>Of one statement over a batch.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     /// <summary>Goes on from the last row of each batch until one is not full, --limit is reached or the run is stopping.</summary>
     /// <param name="sql">Gives the rows of a batch, with what became of each.</param>
     /// <param name="kind">What the rows are, for the items.</param>
+    /// <param name="kept">Stay, whatever else is said of them.</param>
     /// <param name="outcomes">Counted even when there is none.</param>
-    public static async Task EachAsync(JobRun run, Db db, string sql, string kind, DateTime before, params string[] outcomes)
+    public static async Task EachAsync(JobRun run, Db db, string sql, string kind, DateTime before, Guid[] kept, params string[] outcomes)
     {
         Array.ForEach(outcomes, outcome => run.Counters.Add(outcome, 0));
         var done = 0L;
@@ -21,7 +22,7 @@ internal static class Batches
         while (!run.Stopping.IsCancellationRequested && Size(run, done) is > 0 and var size)
         {
             var batch = await db.TransactionAsync(
-                tx => tx.QueryAsync<Row>(sql, new { before, afterTime, afterId, size }), Patience, run.Aborting);
+                tx => tx.QueryAsync<Row>(sql, new { before, afterTime, afterId, size, kept }), Patience, run.Aborting);
             foreach (var row in batch.Where(r => r.Outcome.Length > 0))
             {
                 run.Counters.Add(row.Outcome);

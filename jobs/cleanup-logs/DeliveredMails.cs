@@ -13,6 +13,7 @@ internal sealed class DeliveredMails(JobRun run, Db db)
     // that still runs is left whole: it is also the notice that a renewal needs.
     private const string Old =
         """
+        SET LOCAL jit = off;
         WITH old AS MATERIALIZED (
             SELECT n.id, n.sent_at,
                    CASE WHEN n.kind = 'renewal_reminder' THEN
@@ -35,12 +36,13 @@ internal sealed class DeliveredMails(JobRun run, Db db)
         $$"""
         {{Old}},
         deleted AS (
-            DELETE FROM notifications AS n USING old WHERE n.id = old.id AND old.outcome = 'mails_deleted' AND n.status = 'sent' RETURNING n.id
+            DELETE FROM notifications AS n
+            WHERE n.id = ANY (ARRAY(SELECT id FROM old WHERE outcome = 'mails_deleted')) AND n.status = 'sent'
+            RETURNING n.id
         ),
         emptied AS (
             UPDATE notifications AS n SET payload = '{}', to_address = '', last_error = NULL
-            FROM old
-            WHERE n.id = old.id AND old.outcome = 'mails_emptied' AND n.status = 'sent' AND n.payload <> '{}'
+            WHERE n.id = ANY (ARRAY(SELECT id FROM old WHERE outcome = 'mails_emptied')) AND n.status = 'sent' AND n.payload <> '{}'
             RETURNING n.id
         ),
         done AS (
@@ -55,5 +57,5 @@ internal sealed class DeliveredMails(JobRun run, Db db)
     private const string Foresee = $"{Old} SELECT id::text AS id, sent_at AS at, outcome FROM old ORDER BY sent_at, id";
 
     public Task PruneAsync(DateTime before) =>
-        Batches.EachAsync(run, db, run.DryRun ? Foresee : Prune, "mail", before, "mails_deleted", "mails_emptied");
+        Batches.EachAsync(run, db, run.DryRun ? Foresee : Prune, "mail", before, [], "mails_deleted", "mails_emptied");
 }

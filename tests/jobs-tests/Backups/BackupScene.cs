@@ -145,6 +145,21 @@ internal static class BackupScene
         }
     }
 
+    /// <summary>The world's own connections were ended with the database that they were in: each is found out once.</summary>
+    public static Task ConnectAnewAsync(this JobWorld world) => UntilAsync(
+        async () =>
+        {
+            try
+            {
+                return await world.ScalarAsync<int>("SELECT 1") == 1;
+            }
+            catch (Npgsql.NpgsqlException)
+            {
+                return false;
+            }
+        },
+        "a connection");
+
     public static string NameOf(int process)
     {
         try

@@ -78,6 +78,7 @@ public sealed class RestoreTests(PostgresFixture fixture)
         await world.Server.ExecuteAsync(world.Database, await File.ReadAllTextAsync(PostgresFixture.RepositoryFile("migrations/grants.sql"), TestContext.Current.CancellationToken));
         var run = await world.BackedUpAsync();
         Assert.Equal(0, run.Counter("leftovers_removed"));
+        await world.ConnectAnewAsync();
         await world.AllIsWellAsync(folder, 2);
         folder.Delete(recursive: true);
     }
