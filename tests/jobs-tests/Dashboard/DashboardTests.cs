@@ -107,7 +107,7 @@ public sealed class DashboardTests(PostgresFixture fixture)
     }
 
     [Theory]
-    [InlineData("say which command: dashboard, next, render, scheduler; see jobctl --help")]
+    [InlineData("say which command: dashboard, next, render, scheduler, doctor, resolve, pause, resume, run, backfill, manifest; see jobctl --help")]
     [InlineData("'dashbord' is not a command of jobctl; did you mean dashboard?", "dashbord")]
     [InlineData("'--wach' is not an option of jobctl dashboard; did you mean --watch?", "dashboard", "--wach")]
     [InlineData("'more' is not an option of jobctl dashboard; see jobctl dashboard --help", "dashboard", "more")]
