@@ -56,5 +56,9 @@ internal static class ActScene
 
     public static string Health(this Dictionary<string, JsonElement> checks, string name) => checks[name].GetProperty("health").GetString()!;
 
+    /// <summary>Nothing to complain of - but that the machine of the tests is busy, and the database slow to answer.</summary>
+    public static bool IsQuiet(this Dictionary<string, JsonElement> checks, string name) =>
+        checks.Health(name) is "ok" or "skipped" || (checks[name].GetProperty("do").GetString() ?? "").EndsWith("nearer to the database", StringComparison.Ordinal);
+
     public static string Says(this Dictionary<string, JsonElement> checks, string name) => checks[name].GetProperty("says").GetString()!;
 }

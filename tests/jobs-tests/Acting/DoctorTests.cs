@@ -35,7 +35,7 @@ public sealed class DoctorTests(PostgresFixture fixture)
         var checks = await world.DoctorAsync();
 
         Assert.Equal(before, await world.StateAsync());
-        Assert.All(checks, check => Assert.True(checks.Health(check.Key) is "ok", $"{check.Value}"));
+        Assert.All(checks, check => Assert.True(checks.Health(check.Key) != "skipped" && checks.IsQuiet(check.Key), $"{check.Value}"));
         Assert.Equal(
             ["database", "environment", "renewal policy", "staff", "mail", "metrics folder", "clock", "tls", "role", "time-outs", "pooler", "migrations", "time zone", "stripe", "mail server", "sumup", "pg_dump", .. OfData],
             checks.Keys);
@@ -109,7 +109,7 @@ public sealed class DoctorTests(PostgresFixture fixture)
         Assert.Equal(health, checks.Health(check));
         Assert.Contains(says, checks.Says(check), StringComparison.Ordinal);
         Assert.NotNull(checks[check].GetProperty("do").GetString());
-        Assert.All(checks.Keys.Where(name => name != check), name => Assert.True(checks.Health(name) is "ok" or "skipped", $"{checks[name]}"));
+        Assert.All(checks.Keys.Where(name => name != check), name => Assert.True(checks.IsQuiet(name), $"{checks[name]}"));
     }
 
     [Fact]

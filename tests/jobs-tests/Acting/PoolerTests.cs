@@ -51,7 +51,7 @@ public sealed class PoolerTests(PostgresFixture fixture)
             var checks = await world.DoctorAsync("--offline");
 
             Assert.Contains(says, checks.Says("pooler"), StringComparison.Ordinal);
-            Assert.All(["database", "pooler", "time-outs", "role", "migrations", "bookings"], name => Assert.True(checks.Health(name) == "ok", $"{checks[name]}"));
+            Assert.All(["database", "pooler", "time-outs", "role", "migrations", "bookings"], name => Assert.True(checks.IsQuiet(name), $"{checks[name]}"));
         }
         finally
         {
