@@ -12,7 +12,7 @@ namespace Jobs.Tests.Backups;
 /// <summary>A small business to back up, a folder for it, and what is found there afterwards.</summary>
 internal static class BackupScene
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     /// <summary>Rows in many tables, receipts among them, under the login for backups; the folder is the world's own.</summary>
     public static async Task<(JobWorld World, DirectoryInfo Folder)> BusinessAsync(this PostgresFixture fixture)
