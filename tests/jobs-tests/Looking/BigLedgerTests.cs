@@ -34,7 +34,7 @@ public sealed class BigLedgerTests(PostgresFixture fixture)
                jsonb_build_object('order_id', n % 20000, 'payment_id', n) FROM generate_series(1, 100000) AS n;
         INSERT INTO audit_log_archive (id, actor, action, subject_type, subject_id, created_at)
         SELECT -n, 'autopayment', 'payment.succeeded', 'payment', 1 + n % 20000, now() FROM generate_series(1, 50000) AS n;
-        ANALYZE
+        ANALYZE (VERBOSE false)
         """;
 
     private const string SeqScans =
