@@ -46,7 +46,7 @@ public sealed class StatusTests(PostgresFixture fixture)
         Assert.InRange(next, DateTime.UtcNow.AddMinutes(-1), DateTime.UtcNow.AddHours(25));
         Assert.Equal("06:45", new Jobs.Billing.BusinessZone("Europe/Paris").OnTheWall(next).ToString("HH:mm", System.Globalization.CultureInfo.InvariantCulture));
         world.Environment["COLUMNS"] = "200";
-        Assert.Contains("12 expired, 1 held", (await world.LookAsync("status", "--job", "expire-subscriptions")).Stdout, StringComparison.Ordinal);
+        Assert.Contains("1 held, 12 expired", (await world.LookAsync("status", "--job", "expire-subscriptions")).Stdout, StringComparison.Ordinal);
     }
 
     [Fact]
