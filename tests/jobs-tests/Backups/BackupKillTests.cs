@@ -45,8 +45,8 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
             await CheckAsync(world, folder, name, content);
             _worlds.Add(place);
         });
-        // When a connection is made differs a little from run to run.
-        Assert.InRange(missed, 0, 2);
+        // When a connection is made, and how far retention has to go, differs from run to run.
+        Assert.InRange(missed, 0, points.Count / 10);
         foreach (var (world, folder) in _worlds)
         {
             await world.DisposeAsync();
