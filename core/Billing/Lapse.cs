@@ -13,7 +13,7 @@ public static class Lapse
     /// </remarks>
     public const string Autopayment =
         """
-        SELECT EXISTS (SELECT FROM job_runs WHERE job = 'autopayment') AS known,
+        SELECT (SELECT true FROM job_runs WHERE job BETWEEN 'autopayment' AND 'autopayment' ORDER BY job, started_at DESC LIMIT 1) IS NOT NULL AS known,
                EXISTS (SELECT FROM job_pauses WHERE job = 'autopayment' AND (until IS NULL OR until > clock_timestamp()))
                OR EXISTS (SELECT FROM job_runs WHERE job = 'autopayment' AND status = 'running')
                OR coalesce((SELECT status IN ('failed', 'interrupted') FROM job_runs
