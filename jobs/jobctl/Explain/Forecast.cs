@@ -82,7 +82,8 @@ internal sealed class Forecast(Evidence evidence, BusinessZone zone, NextRuns ru
         if (place.Status == "unknown")
         {
             return runs.By("process-payment-queue", Now, subject, "nobody knows whether the card was charged: looked up again until it is proven")
-                with { Todo = $"jobctl resolve terminal {Text(place.Id)} --as paid|not-paid --reason TEXT" };
+                with
+            { Todo = $"jobctl resolve terminal {Text(place.Id)} --as paid|not-paid --reason TEXT" };
         }
 
         if (place.Status == "processing")
