@@ -225,9 +225,10 @@ internal sealed class RunCycle(
                 ? ledger.RecordAsync(status, run.Counters, error, clock.Elapsed, patience.Token)
                 : ledger.FinishAsync(status, run.Counters, error, patience.Token));
         }
-        catch (Npgsql.PostgresException e) when (run.Job.Kind == JobKind.Schema && e.SqlState == Npgsql.PostgresErrorCodes.UndefinedTable)
+        catch (Npgsql.PostgresException e) when (run.Job.Kind == JobKind.Schema
+            && e.SqlState is Npgsql.PostgresErrorCodes.UndefinedTable or Npgsql.PostgresErrorCodes.UndefinedColumn)
         {
-            // The scripts have not come as far as the ledger's tables; their own failure is already reported.
+            // The scripts have not come as far as the ledger's tables and columns; their own failure is already reported.
         }
         catch (Exception e)
         {

@@ -3,7 +3,6 @@ CREATE INDEX job_runs_succeeded ON job_runs (job, started_at DESC) WHERE status 
 CREATE INDEX job_runs_failed ON job_runs (job, started_at DESC) WHERE status IN ('failed', 'interrupted');
 
 -- jobctl status: what waits for somebody. Few rows, among all that are settled.
-CREATE INDEX notifications_unknown ON notifications (id) WHERE status = 'unknown';
 CREATE INDEX orders_refund_due ON orders (id) WHERE status = 'refund_due';
 
 -- jobctl explain: all that touched a payment, a membership, an order; a person by the address.

@@ -12,6 +12,3 @@ CREATE INDEX notifications_unresolved ON notifications (id) WHERE status IN ('fa
 ALTER TABLE job_item_failures
     ADD COLUMN dropped_at  timestamptz,
     ADD COLUMN drop_reason text;
-
--- Refunds that are due: few, and asked for by people.
-CREATE INDEX orders_refund_due ON orders (id) WHERE status = 'refund_due';
