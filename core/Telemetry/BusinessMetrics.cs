@@ -219,7 +219,7 @@ internal static class BusinessMetrics
 
     private static async Task<IEnumerable<Metric>> BackupsAsync(Tx tx)
     {
-        var last = await tx.SingleAsync<bool>("SELECT to_regclass('backups') IS NOT NULL") ? await tx.SingleOrDefaultAsync<Backup>(Backups) : null;
+        var last = await tx.SingleOrDefaultAsync<Backup>(Backups);
         return
         [
             new Metric("jobs_backup_last_verified_timestamp_seconds", "When a backup was last proven by restoring it; 0: never.").Add(last?.VerifiedAt),
