@@ -7,16 +7,19 @@ namespace Jobs;
 /// Makes rows and files agree before a run begins: what runs left behind that were killed is removed, what they completed is known.
 /// A dump without a manifest is removed only where a row says that it was never completed, or is to be gone.
 /// </summary>
-internal sealed class Leftovers(JobRun run, Shelf shelf, BackupRows rows, NpgsqlConnection alive)
+internal sealed class Leftovers(JobRun run, Shelf shelf, BackupRows rows, NpgsqlConnection connection)
 {
     /// <returns>The backups there are.</returns>
     public async Task<IReadOnlyList<Backup>> TidyAsync(CancellationToken cancellation)
     {
-        var files = await shelf.FilesAsync(cancellation);
-        var backups = (await shelf.BackupsAsync(cancellation)).ToDictionary(b => b.Name, StringComparer.Ordinal);
+        // In this order: whatever a run did that had ended when it was asked for is among the files. The other way round, a backup that is
+        // completed in between would be taken for something left behind.
         var known = (await rows.AllAsync()).Where(r => Backup.NameOf(FileOf(r), shelf.Database) == r.Name && r.Location == shelf.Store.UrlOf(FileOf(r)))
             .ToDictionary(r => r.Name, StringComparer.Ordinal);
-        foreach (var row in known.Values)
+        var alive = await AliveAsync(known.Values, cancellation);
+        var files = await shelf.FilesAsync(cancellation);
+        var backups = (await shelf.BackupsAsync(cancellation)).ToDictionary(b => b.Name, StringComparer.Ordinal);
+        foreach (var row in known.Values.Where(row => !alive.Contains(row.Name)))
         {
             var dumps = files.Where(f => f.Backup == row.Name && f.File != Backup.ManifestOf(row.Name)).Select(f => f.File).ToList();
             if (row.DeletedAt is not null ? dumps.Count > 0 || backups.ContainsKey(row.Name) : !backups.ContainsKey(row.Name))
@@ -42,6 +45,21 @@ internal sealed class Leftovers(JobRun run, Shelf shelf, BackupRows rows, Npgsql
         return [.. backups.Values.OrderBy(b => b.TakenAt).ThenBy(b => b.Name, StringComparer.Ordinal)];
     }
 
+    /// <summary>Those that a run is making at this moment.</summary>
+    private async Task<HashSet<string>> AliveAsync(IEnumerable<BackupRows.Row> known, CancellationToken cancellation)
+    {
+        var alive = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var row in known)
+        {
+            if (row is { FinishedAt: null, DeletedAt: null, RunId: { } id } && await Server.LivesAsync(connection, id, cancellation))
+            {
+                alive.Add(row.Name);
+            }
+        }
+
+        return alive;
+    }
+
     private static string FileOf(BackupRows.Row row) => row.Location[(row.Location.LastIndexOf('/') + 1)..];
 
     /// <summary>A row whose backup is not there, or is not to be.</summary>
@@ -50,11 +68,6 @@ internal sealed class Leftovers(JobRun run, Shelf shelf, BackupRows rows, Npgsql
         if (row is { FinishedAt: not null, DeletedAt: null } && dumps.Count > 0)
         {
             dumps.ForEach(file => run.Log.LogOrphan(shelf.Store.UrlOf(file)));
-            return;
-        }
-
-        if (row is { FinishedAt: null, DeletedAt: null, RunId: { } id } && await Server.LivesAsync(alive, id, cancellation))
-        {
             return;
         }
 

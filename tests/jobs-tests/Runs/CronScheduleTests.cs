@@ -71,8 +71,8 @@ public sealed class CronScheduleTests
     [Fact]
     public void Every_entry_of_the_catalogue_is_expected_at_its_longest_pause() => Assert.Equal(
         [
-            "autopayment 1d", "cleanup 7d", "cleanup-stale-payment-intents 7d", "daily-stats 1d", "expire-payments 1d", "expire-stale-orders 5m",
-            "expire-subscriptions 1d", "match-pending-payments 2m", "match-successful-payments 2m", "process-payment-queue 1m",
+            "autopayment 1d", "backup-database 1d", "cleanup 7d", "cleanup-logs 7d", "cleanup-stale-payment-intents 7d", "daily-stats 1d",
+            "expire-payments 1d", "expire-stale-orders 5m", "expire-subscriptions 1d", "match-pending-payments 2m", "match-successful-payments 2m", "process-payment-queue 1m",
             "renewal-reminder 1d", "send-notifications 1m", "subscription-sync 1d",
         ],
         Catalogue.Jobs.Where(job => job.ExpectedInterval is not null)
