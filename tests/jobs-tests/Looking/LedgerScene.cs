@@ -10,6 +10,9 @@ internal static class LedgerScene
     /// <summary>Errors and names are whatever somebody wrote: commands to a terminal, and markup.</summary>
     public const string Hostile = "\e[2Jgone\a\n<img src=x onerror=alert(1)>";
 
+    /// <summary>The ledger began a moment ago, and not when the first of all tests did.</summary>
+    public static Task MigratedNowAsync(this JobWorld world) => world.ExecuteAsync("UPDATE job_runs SET started_at = now(), finished_at = now() WHERE job = 'migrate'");
+
     /// <summary>Every scheduled job succeeded a moment ago, in a ledger that is a month old.</summary>
     public static Task AllWellAsync(this JobWorld world) => world.ExecuteAsync(
         """

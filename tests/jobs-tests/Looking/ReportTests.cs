@@ -55,6 +55,7 @@ public sealed class ReportTests(PostgresFixture fixture)
     public async Task An_empty_database_makes_a_page_too_and_what_cannot_be_written_is_one_sentence()
     {
         await using var world = await fixture.WorldAsync();
+        await world.MigratedNowAsync();
         var html = await PageAsync(world);
         Assert.All(["All is well", "daily-stats has written no figures", "Nothing is due."], words => Assert.Contains(words, html, StringComparison.Ordinal));
         var run = await world.LookAsync("report", "--html", "/nowhere/jobs.html");

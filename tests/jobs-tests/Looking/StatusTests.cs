@@ -15,6 +15,7 @@ public sealed class StatusTests(PostgresFixture fixture)
     public async Task On_a_fresh_database_nothing_ever_ran_and_nothing_is_late()
     {
         await using var world = await fixture.WorldAsync();
+        await world.MigratedNowAsync();
         var status = await world.LookAsJsonAsync(0, "status");
 
         Assert.True(status.GetProperty("ok").GetBoolean());

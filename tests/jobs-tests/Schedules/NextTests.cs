@@ -17,7 +17,7 @@ public sealed class NextTests
         var forecast = Of("0 6 * * *", count: 3);
         Assert.Equal([At(3, 28, 4), At(3, 29, 4), At(3, 30, 4)], forecast.Runs.Select(run => run.At));
         var all = Forecast.Of(Catalogue.Jobs.Where(job => job.Schedule is not null), new BusinessZone("Europe/Paris"), Saturday, 2);
-        Assert.Equal(26, all.Runs.Count);
+        Assert.Equal(2 * Catalogue.Jobs.Count(job => job.Schedule is not null), all.Runs.Count);
         Assert.Equal(all.Runs.Select(run => run.At).Order(), all.Runs.Select(run => run.At));
     }
 
