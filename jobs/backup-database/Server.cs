@@ -107,7 +107,7 @@ internal sealed class Server
                 return false;
             }
 
-            if (clock.Elapsed > TimeSpan.FromSeconds(2))
+            if (clock.Elapsed > TimeSpan.FromSeconds(6))
             {
                 return true;
             }
