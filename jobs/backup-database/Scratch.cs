@@ -157,8 +157,16 @@ internal sealed partial class Scratch : IAsyncDisposable
             return false;
         }
 
-        await using var connection = await server.OpenAsync(name, cancellation);
-        return await RelationsAsync(connection, cancellation) > 0;
+        try
+        {
+            await using var connection = await server.OpenAsync(name, cancellation);
+            return await RelationsAsync(connection, cancellation) > 0;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InvalidCatalogName)
+        {
+            // Another run dropped it meanwhile: there is nothing left to drop.
+            return true;
+        }
     }
 
     [GeneratedRegex("[0-9a-f]{32}$", RegexOptions.None, 1000)]
