@@ -33,7 +33,9 @@ internal static class Parameters
     {
         for (var at = sql.IndexOf('@', StringComparison.Ordinal); at >= 0; at = sql.IndexOf('@', at + 1))
         {
-            if (string.Compare(sql, at + 1, name, 0, name.Length, StringComparison.OrdinalIgnoreCase) == 0)
+            var end = at + 1 + name.Length;
+            if (string.Compare(sql, at + 1, name, 0, name.Length, StringComparison.OrdinalIgnoreCase) == 0
+                && (end == sql.Length || !(char.IsLetterOrDigit(sql[end]) || sql[end] == '_')))
             {
                 return true;
             }

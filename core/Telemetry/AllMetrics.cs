@@ -9,7 +9,7 @@ public static class AllMetrics
 {
     public static async Task<IReadOnlyList<Metric>> ReadAsync(Tx tx, Settings settings)
     {
-        var ofAll = await BusinessMetrics.ReadAsync(tx, BusinessZone.From(settings), RenewalPolicy.From(settings).Grace, DateTime.UtcNow);
+        var ofAll = await BusinessMetrics.ReadAsync(tx, BusinessZone.From(settings), RenewalPolicy.From(settings).Grace, await tx.SingleAsync<DateTime>("SELECT now()"));
         return [.. (await LedgerMetrics.LastRunsAsync(tx)).All, .. ofAll];
     }
 }

@@ -182,7 +182,7 @@ internal sealed class RunTelemetry
             var reading = db.TransactionAsync(
                 async tx => new Known(
                     await LedgerMetrics.LastSuccessAsync(tx, _job.Name, end.Shard),
-                    await BusinessMetrics.ReadAsync(tx, zone, grace, DateTime.UtcNow)),
+                    await BusinessMetrics.ReadAsync(tx, zone, grace, await tx.SingleAsync<DateTime>("SELECT now()"))),
                 most, patience.Token);
             return await reading.WaitAsync(patience.Token);
         }
