@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help demo test bench publish profile run render format image images images-size images-test push
+.PHONY: help demo test proof bench publish profile run render format image images images-size images-test push
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,10 @@ test: publish ## Run every test, against a real PostgreSQL and the fake Stripe
 	@dotnet build tests/jobs-tests -c Release -v quiet -clp:NoSummary
 	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
 	@tests/run.sh $(ARGS)
+
+proof: publish ## Try everything: killed at every step, every fault, any two at once (hours); prints one table
+	@dotnet build tests/jobs-tests -c Release -v quiet -clp:NoSummary
+	@JOBS_PROOF=full tests/run.sh -trait Category=Proof $(ARGS); status=$$?; echo; cat artifacts/proof.md; exit $$status
 
 publish: ## Publish every job, exactly as in its image, at artifacts/jobs/<job>/<job>
 	@docker/app/publish.sh

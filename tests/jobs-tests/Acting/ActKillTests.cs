@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Jobs.Tests.Crash;
+using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
 using Jobs.Tests.Subscriptions;
 using Xunit;
@@ -7,6 +8,7 @@ using Xunit;
 namespace Jobs.Tests.Acting;
 
 /// <summary>SIGKILL at every round trip of a command that settles something, then the same command again: the end is that of one that nothing disturbed.</summary>
+[Trait("Category", "Proof")]
 public sealed partial class ActKillTests(PostgresFixture fixture)
 {
     private static readonly Dictionary<string, (Func<JobWorld, Task> Seed, string[] Args)> Deeds = new(StringComparer.Ordinal)
@@ -42,7 +44,7 @@ public sealed partial class ActKillTests(PostgresFixture fixture)
         });
 
         // Of a doctor's many looks those that change nothing are all alike.
-        await CrashRig.EveryAsync(points.Where(p => args[0] != "doctor" || p.Step.Contains("audit_logs", StringComparison.Ordinal)), point => InWorldAsync(seed, async world =>
+        await Evidence.EveryAsync("jobctl", Trouble.KilledAtRoundTrip, points.Where(p => args[0] != "doctor" || p.Step.Contains("audit_logs", StringComparison.Ordinal)), point => InWorldAsync(seed, async world =>
         {
             await using var proxy = await PostgresProxy.StartAsync(world.Server.Host, world.Server.Port);
             proxy.StopAt(point.Step, point.Time, point.Phase);

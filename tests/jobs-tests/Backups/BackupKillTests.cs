@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Jobs.Tests.Crash;
+using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
 using Xunit;
 
@@ -10,6 +11,7 @@ namespace Jobs.Tests.Backups;
 /// Killed or stopped at any step: the last good backup is as it was, nothing partial has a backup's name, the programs at work for the
 /// run end with it, and the next run removes what is left.
 /// </summary>
+[Trait("Category", "Proof")]
 public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 shared) : IClassFixture<Cleanup.SharedS3>
 {
     // A world serves one point after the other: each ends with a good backup.
@@ -20,7 +22,7 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
     {
         var points = await PointsAsync();
         var missed = 0;
-        await CrashRig.EveryAsync(points, async point =>
+        await Evidence.EveryAsync("backup-database", Trouble.KilledAtRoundTrip, points, async point =>
         {
             if (!_worlds.TryTake(out var place))
             {

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Jobs.Testing;
+using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
 using Xunit;
 
@@ -18,8 +18,6 @@ internal readonly record struct Point(string Step, int Time, Phase Phase)
 /// <summary>The points at which a run can be stopped.</summary>
 internal static class Points
 {
-    // All of them take several times as long and end in the same states: see below.
-    private static readonly bool All = Environment.GetEnvironmentVariable("JOBS_CRASH_POINTS") == "all";
 
     public static IReadOnlyList<Point> Of(IReadOnlyList<RoundTrip> log)
     {
@@ -28,9 +26,9 @@ internal static class Points
         foreach (var trip in log)
         {
             var time = times[trip.Step] = times.GetValueOrDefault(trip.Step) + 1;
-            if (All || !IsPrelude(trip.Step))
+            if (Evidence.Full || !IsPrelude(trip.Step))
                 points.Add(new Point(trip.Step, time, Phase.Before));
-            if (All || EndsTransaction(trip.Step))
+            if (Evidence.Full || EndsTransaction(trip.Step))
                 points.Add(new Point(trip.Step, time, Phase.After));
         }
 
@@ -41,7 +39,7 @@ internal static class Points
     /// A process that dies after a statement and before the next of its transaction leaves what one leaves that dies before the
     /// next is sent: PostgreSQL rolls back in both cases. So the distinct places to die are before each statement, before the
     /// COMMIT and after it; BEGIN has done nothing yet. What travels together is one step: the server does it all or, when
-    /// it rolls back, nothing. JOBS_CRASH_POINTS=all dies at the others too.
+    /// it rolls back, nothing. `make proof` dies at the others too, and at each of them each time.
     /// </summary>
     private static bool IsPrelude(string step) => step.StartsWith("BEGIN", StringComparison.Ordinal);
 
@@ -57,10 +55,10 @@ internal sealed record Undisturbed(Truth Truth, Truth TruthWithoutActors, IReadO
 /// </summary>
 internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
 {
-    // However many tests run: more worlds at once than this only wait for each other on a small machine.
-    private static readonly SemaphoreSlim Places = new(4);
     private static readonly ConcurrentDictionary<string, Lazy<Task<Undisturbed>>> Known = new(StringComparer.Ordinal);
     private static readonly ConcurrentBag<JobWorld> Idle = [];
+
+    public string Job => scenario.Job;
 
     public Task<Undisturbed> UndisturbedAsync() =>
         Known.GetOrAdd(scenario.Name, _ => new Lazy<Task<Undisturbed>>(RunUndisturbedAsync)).Value;
@@ -124,34 +122,6 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         world.Environment.Remove("APP_ENV");
         await world.Stripe.ResetAsync();
         await world.Stripe.ClearFaultsAsync();
-    }
-
-    /// <summary>Does the same to every point, a few at a time; all failures are reported together.</summary>
-    public static async Task EveryAsync<T>(IEnumerable<T> points, Func<T, Task> work)
-    {
-        var failures = new ConcurrentQueue<string>();
-        var done = 0;
-        var clock = Stopwatch.StartNew();
-        var tasks = points.Select(async point =>
-        {
-            await Places.WaitAsync();
-            try
-            {
-                await work(point);
-                Interlocked.Increment(ref done);
-            }
-            catch (Exception e)
-            {
-                failures.Enqueue($"{point}:\n{e.Message}\n{e.StackTrace?.Split('\n').FirstOrDefault(line => line.Contains("Crash", StringComparison.Ordinal))}");
-            }
-            finally
-            {
-                Places.Release();
-            }
-        });
-        await Task.WhenAll(tasks);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{done} points passed, {clock.Elapsed.TotalSeconds:0} s");
-        Assert.True(failures.IsEmpty, $"{failures.Count} of {done + failures.Count} points failed\n{string.Join("\n\n", failures.Take(5))}");
     }
 
     // Longer than a lost answer of Stripe's is waited for: then the test fails, and says what the run was at.

@@ -1,9 +1,11 @@
+using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
 using Xunit;
 
 namespace Jobs.Tests.Crash;
 
 /// <summary>A process frozen past its lease - a suspended host, a stalled container - wakes when another run has done the work.</summary>
+[Trait("Category", "Proof")]
 public sealed class FrozenRunTests(PostgresFixture fixture)
 {
     // Longer than a heartbeat, so that the one that wakes learns at once that its lease is gone.
@@ -17,8 +19,8 @@ public sealed class FrozenRunTests(PostgresFixture fixture)
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
         var calls = (await rig.UndisturbedAsync()).ProviderCalls;
 
-        await CrashRig.EveryAsync(
-            from call in Enumerable.Range(1, calls) from hang in new[] { "hang_before", "hang_after" } select (Call: call, Hang: hang),
+        await Evidence.EveryAsync(
+            rig.Job, Trouble.Frozen, from call in Enumerable.Range(1, calls) from hang in new[] { "hang_before", "hang_after" } select (Call: call, Hang: hang),
             point => FreezeAsync(rig, point.Call, point.Hang, TimeSpan.Zero));
     }
 

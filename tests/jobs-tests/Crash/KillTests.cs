@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
+using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
 using Xunit;
 
 namespace Jobs.Tests.Crash;
 
 /// <summary>SIGKILL at every step, then one more run: the end is that of a run which nothing disturbed.</summary>
+[Trait("Category", "Proof")]
 public sealed class KillTests(PostgresFixture fixture)
 {
     [Theory]
@@ -14,7 +16,7 @@ public sealed class KillTests(PostgresFixture fixture)
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
         var missed = new ConcurrentBag<Point>();
 
-        await CrashRig.EveryAsync((await rig.UndisturbedAsync()).Points, point => rig.InWorldAsync(async world =>
+        await Evidence.EveryAsync(rig.Job, Trouble.KilledAtRoundTrip, (await rig.UndisturbedAsync()).Points, point => rig.InWorldAsync(async world =>
         {
             if (!await rig.KillAtRoundTripAsync(world, point))
                 missed.Add(point);
@@ -34,8 +36,8 @@ public sealed class KillTests(PostgresFixture fixture)
         var calls = (await rig.UndisturbedAsync()).ProviderCalls;
         Assert.True(calls > 0);
 
-        await CrashRig.EveryAsync(
-            from call in Enumerable.Range(1, calls) from hang in new[] { "hang_before", "hang_after" } select (Call: call, Hang: hang),
+        await Evidence.EveryAsync(
+            rig.Job, Trouble.KilledAtCall, from call in Enumerable.Range(1, calls) from hang in new[] { "hang_before", "hang_after" } select (Call: call, Hang: hang),
             point => rig.InWorldAsync(async world =>
             {
                 await rig.KillAtProviderCallAsync(world, point.Call, point.Hang);

@@ -1,9 +1,11 @@
+using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
 using Xunit;
 
 namespace Jobs.Tests.Crash;
 
 /// <summary>The job lives and its question or Stripe's answer is lost on the way.</summary>
+[Trait("Category", "Proof")]
 public sealed class LostReplyTests(PostgresFixture fixture)
 {
     private static readonly string[] Troubles = ["drop_before", "drop_after", "truncated_body", "status_after:500"];
@@ -15,8 +17,8 @@ public sealed class LostReplyTests(PostgresFixture fixture)
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
         var calls = (await rig.UndisturbedAsync()).ProviderCalls;
 
-        await CrashRig.EveryAsync(
-            from call in Enumerable.Range(1, calls) from trouble in Troubles select (Call: call, Trouble: trouble),
+        await Evidence.EveryAsync(
+            rig.Job, Trouble.ProviderFault, from call in Enumerable.Range(1, calls) from trouble in Troubles select (Call: call, Trouble: trouble),
             point => rig.InWorldAsync(async world =>
             {
                 await world.Stripe.FaultAsync(point.Trouble, new { nth = point.Call });

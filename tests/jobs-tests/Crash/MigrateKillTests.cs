@@ -1,5 +1,6 @@
 using Dapper;
 using Jobs.Testing;
+using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
 using Npgsql;
 using Xunit;
@@ -7,6 +8,7 @@ using Xunit;
 namespace Jobs.Tests.Crash;
 
 /// <summary>A migration that dies anywhere: a script is applied wholly or not at all, and the next run goes on from there.</summary>
+[Trait("Category", "Proof")]
 public sealed class MigrateKillTests(PostgresFixture fixture)
 {
     // Tables, columns, defaults, constraints and indexes, and the rows that scripts bring along.
@@ -36,8 +38,8 @@ public sealed class MigrateKillTests(PostgresFixture fixture)
         var (expected, points) = await UndisturbedAsync(server);
         Assert.Contains(expected, line => line.StartsWith("script 0007_runs.sql", StringComparison.Ordinal));
 
-        await CrashRig.EveryAsync(
-            points,
+        await Evidence.EveryAsync(
+            "migrate", Trouble.KilledAtRoundTrip, points,
             async point =>
             {
                 var database = await server.CreateDatabaseAsync();

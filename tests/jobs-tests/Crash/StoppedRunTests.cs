@@ -5,6 +5,7 @@ using Xunit;
 namespace Jobs.Tests.Crash;
 
 /// <summary>SIGTERM, as a rolling update or a node drain sends it, in the middle of a long run.</summary>
+[Trait("Category", "Proof")]
 public sealed class StoppedRunTests(PostgresFixture fixture)
 {
     private const int Due = 10_000;

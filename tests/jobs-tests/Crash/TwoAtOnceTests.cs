@@ -1,9 +1,11 @@
+using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
 using Xunit;
 
 namespace Jobs.Tests.Crash;
 
 /// <summary>The lease is a courtesy: what holds when it fails is the compare-and-set and the unique keys underneath.</summary>
+[Trait("Category", "Proof")]
 public sealed class TwoAtOnceTests(PostgresFixture fixture)
 {
     private const int Times = 6;
@@ -23,7 +25,7 @@ public sealed class TwoAtOnceTests(PostgresFixture fixture)
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
         await rig.UndisturbedAsync();
 
-        await CrashRig.EveryAsync(Enumerable.Range(0, Times), time => rig.InWorldAsync(
+        await Evidence.EveryAsync(rig.Job, Trouble.TwoAtOnce, Enumerable.Range(0, Times), time => rig.InWorldAsync(
         async world =>
         {
             await world.ExecuteAsync(UselessLease);

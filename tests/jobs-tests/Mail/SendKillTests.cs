@@ -1,6 +1,7 @@
 using System.Globalization;
 using Jobs.Testing.FakeSmtp;
 using Jobs.Tests.Crash;
+using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
 using Xunit;
 
@@ -10,6 +11,7 @@ namespace Jobs.Tests.Mail;
 /// SIGKILL at every step of a conversation and at every round trip to the database, then runs that nothing hinders: no mail is
 /// delivered twice, none is lost, and `unknown` is only what was handed over when the run died.
 /// </summary>
+[Trait("Category", "Proof")]
 public sealed class SendKillTests(PostgresFixture fixture)
 {
     private const int Mails = 3;
@@ -58,7 +60,7 @@ public sealed class SendKillTests(PostgresFixture fixture)
         }
 
         Assert.True(points.Count > 10);
-        await CrashRig.EveryAsync(points, async point =>
+        await Evidence.EveryAsync("send-notifications", Trouble.KilledAtRoundTrip, points, async point =>
         {
             await using var scene = await SeededAsync();
             await using (var proxy = await PostgresProxy.StartAsync(scene.World.Server.Host, scene.World.Server.Port))

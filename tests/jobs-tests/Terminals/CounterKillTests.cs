@@ -1,4 +1,5 @@
 using Jobs.Tests.Crash;
+using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
 using Xunit;
 
@@ -9,6 +10,7 @@ namespace Jobs.Tests.Terminals;
 /// never sent again, so the end may be another than undisturbed (not paid instead of paid); what must hold is that the books and
 /// SumUp's ledger agree.
 /// </summary>
+[Trait("Category", "Proof")]
 public sealed class CounterKillTests(PostgresFixture fixture)
 {
     [Fact]
@@ -25,7 +27,7 @@ public sealed class CounterKillTests(PostgresFixture fixture)
             points = [.. Points.Of(proxy.Log).DistinctBy(point => (point.Step, point.Phase, Math.Min(point.Time, 2)))];
         }
 
-        await CrashRig.EveryAsync(points, async point =>
+        await Evidence.EveryAsync("process-payment-queue", Trouble.KilledAtRoundTrip, points, async point =>
         {
             await using var counter = await SeedAsync();
             await using (var proxy = await PostgresProxy.StartAsync(counter.World.Server.Host, counter.World.Server.Port))
@@ -52,8 +54,8 @@ public sealed class CounterKillTests(PostgresFixture fixture)
             calls = (await counter.Merchant.RequestsAsync()).Count;
         }
 
-        await CrashRig.EveryAsync(
-            from call in Enumerable.Range(1, Math.Min(calls, 16)) from hang in new[] { "hang_before", "hang_after" } select (call, hang),
+        await Evidence.EveryAsync(
+            "process-payment-queue", Trouble.KilledAtCall, from call in Enumerable.Range(1, Math.Min(calls, 16)) from hang in new[] { "hang_before", "hang_after" } select (call, hang),
             async point =>
             {
                 await using var counter = await SeedAsync();
@@ -73,7 +75,7 @@ public sealed class CounterKillTests(PostgresFixture fixture)
 
     [Fact]
     public async Task Two_runs_at_once_whose_leases_are_useless_take_nothing_twice() =>
-        await CrashRig.EveryAsync(Enumerable.Range(0, 6), async time =>
+        await Evidence.EveryAsync("process-payment-queue", Trouble.TwoAtOnce, Enumerable.Range(0, 6), async time =>
         {
             await using var counter = await SeedAsync();
             await counter.World.ExecuteAsync(
