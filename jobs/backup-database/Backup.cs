@@ -48,13 +48,16 @@ internal sealed partial record Backup
 
     public static string ManifestOf(string name) => $"{name}.json";
 
+    /// <summary>The dump's checksum, as `sha256sum -c` reads it.</summary>
+    public static string ChecksumOf(string file) => $"{file}.sha256";
+
     public static string NameFor(string database, DateTime now, Guid run) => string.Create(
         CultureInfo.InvariantCulture, $"{Prefix(database)}{now:yyyyMMdd'T'HHmmss'Z'}-{run.ToString("N")[24..]}");
 
     /// <summary>What the names of a database's backups begin with.</summary>
     public static string Prefix(string database) => $"{NotInNames().Replace(database, "_")}-";
 
-    /// <summary>Whether a file is, by its name, of a backup of this database: a dump, or a manifest.</summary>
+    /// <summary>Whether a file is, by its name, of a backup of this database: a dump, its checksum, or a manifest.</summary>
     /// <returns>The backup's name, or null.</returns>
     public static string? NameOf(string file, string database) =>
         file.StartsWith(Prefix(database), StringComparison.Ordinal) && Shape().Match(file[Prefix(database).Length..]) is { Success: true } match
@@ -173,6 +176,6 @@ internal sealed partial record Backup
     [GeneratedRegex("[^A-Za-z0-9_.-]", RegexOptions.None, 1000)]
     private static partial Regex NotInNames();
 
-    [GeneratedRegex(@"^(?<name>[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8})(\.json|\.dump(\.age|\.gpg)?)$", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"^(?<name>[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8})(\.json|\.dump(\.age|\.gpg)?(\.sha256)?)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Shape();
 }

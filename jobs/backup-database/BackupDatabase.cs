@@ -230,7 +230,7 @@ public sealed class BackupDatabase(JobRun run, Db db, JobOptions options, Settin
             if (!run.DryRun)
             {
                 await _rows.DeletedAsync(backup.Name);
-                await shelf.RemoveAsync(backup.Name, [backup.File], run.Aborting);
+                await shelf.RemoveAsync(backup.Name, [backup.File, Backup.ChecksumOf(backup.File)], run.Aborting);
             }
 
             run.Counters.Add("deleted");

@@ -37,7 +37,7 @@ internal sealed class Leftovers(JobRun run, Shelf shelf, BackupRows rows, Npgsql
             }
         }
 
-        foreach (var (name, file) in files.Where(f => f.File != Backup.ManifestOf(f.Backup) && !backups.ContainsKey(f.Backup) && !known.ContainsKey(f.Backup)))
+        foreach (var (_, file) in files.Where(f => f.File != Backup.ManifestOf(f.Backup) && !backups.ContainsKey(f.Backup) && !known.ContainsKey(f.Backup)))
         {
             run.Log.LogOrphan(shelf.Store.UrlOf(file));
         }
@@ -79,6 +79,7 @@ internal sealed class Leftovers(JobRun run, Shelf shelf, BackupRows rows, Npgsql
 
         await shelf.RemoveAsync(row.Name, dumps, cancellation);
         await shelf.Store.RemoveUnfinishedAsync(FileOf(row), cancellation);
+        await shelf.Store.RemoveUnfinishedAsync(Backup.ChecksumOf(FileOf(row)), cancellation);
         await shelf.Store.RemoveUnfinishedAsync(Backup.ManifestOf(row.Name), cancellation);
         await rows.DeletedAsync(row.Name);
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using Jobs.Runs;
 using Jobs.Storage;
 
@@ -79,23 +80,30 @@ internal sealed class Shelf(FileStore store, string database)
                 : $"there is no backup {name} of the database {database}; --list names those there are");
     }
 
-    public Task WriteAsync(Backup backup, CancellationToken cancellation) =>
+    /// <summary>The manifest last: with it the backup is there.</summary>
+    public async Task WriteAsync(Backup backup, CancellationToken cancellation)
+    {
+        await WriteAsync(Backup.ChecksumOf(backup.File), Encoding.UTF8.GetBytes($"{backup.Sha256}  {backup.File}\n"), cancellation);
+        await WriteAsync(backup.Manifest, backup.ToJson(), cancellation);
+    }
+
+    private Task WriteAsync(string name, byte[] content, CancellationToken cancellation) =>
         store.PutAsync(
-            backup.Manifest,
+            name,
             async stream =>
             {
-                await stream.WriteAsync(backup.ToJson(), cancellation);
+                await stream.WriteAsync(content, cancellation);
                 return true;
             },
             cancellation);
 
     /// <summary>The manifest first: what has lost its dump must not look like a backup.</summary>
-    public async Task RemoveAsync(string name, IEnumerable<string> dumps, CancellationToken cancellation)
+    public async Task RemoveAsync(string name, IEnumerable<string> others, CancellationToken cancellation)
     {
         await store.DeleteAsync(Backup.ManifestOf(name), cancellation);
-        foreach (var dump in dumps)
+        foreach (var file in others)
         {
-            await store.DeleteAsync(dump, cancellation);
+            await store.DeleteAsync(file, cancellation);
         }
     }
 }

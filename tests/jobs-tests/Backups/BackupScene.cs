@@ -65,12 +65,14 @@ internal static class BackupScene
     {
         var manifests = folder.Manifests();
         Assert.Equal(
-            manifests.SelectMany(m => new[] { (string)m["file"]!, $"{(string)m["name"]!}.json" }).Order(StringComparer.Ordinal), folder.Names());
+            manifests.SelectMany(m => new[] { (string)m["file"]!, $"{(string)m["file"]!}.sha256", $"{(string)m["name"]!}.json" }).Order(StringComparer.Ordinal), folder.Names());
         Assert.Equal(backups, manifests.Count);
         foreach (var manifest in manifests)
         {
             var content = await File.ReadAllBytesAsync(folder.Path((string)manifest["file"]!));
             Assert.Equal(((string)manifest["sha256"]!, (long)manifest["size_bytes"]!), (Sum(content), content.LongLength));
+            // As sha256sum -c reads it.
+            Assert.Equal($"{Sum(content)}  {manifest["file"]}\n", await File.ReadAllTextAsync(folder.Path($"{manifest["file"]}.sha256")));
         }
 
         Assert.Equal(verified ?? backups, manifests.Count(m => m["verified_at"] is not null));

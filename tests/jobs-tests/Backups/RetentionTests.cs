@@ -22,6 +22,7 @@ public sealed class RetentionTests(PostgresFixture fixture)
             copy["verified_at"] = null;
         await File.WriteAllTextAsync(folder.Path($"{name}.json"), copy.ToJsonString());
         File.Copy(folder.Path(oldFile), folder.Path($"{name}.dump"));
+        await File.WriteAllTextAsync(folder.Path($"{name}.dump.sha256"), $"{manifest["sha256"]}  {name}.dump\n");
         return name;
     }
 
