@@ -1,4 +1,5 @@
 using System.Globalization;
+using Jobs.Testing;
 using Jobs.Testing.FakeSmtp;
 using Jobs.Tests.Rig;
 using Jobs.Tests.Subscriptions;
@@ -270,5 +271,24 @@ public sealed class DoctorTests(PostgresFixture fixture)
         var standby = await world.DoctorAsync("--offline");
         Assert.Equal("wrong", standby.Health("database"));
         Assert.Contains("read-only", standby.Says("database"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Whether_anybody_verifies_the_server_s_certificate_is_told()
+    {
+        await using var server = await ThrowawayPostgres.StartAsync(new ThrowawayOptions { Tls = true, OwnServer = true });
+        Assert.SkipUnless(server.Supports(Capability.Tls), server.WhyNot(Capability.Tls) ?? "");
+        await using var world = await fixture.WorldAsync();
+        async Task<(string Health, string Says)> AskedAsync(string parameters)
+        {
+            world.Environment["DATABASE_URL"] = $"{server.AdminUrl}?{parameters}";
+            var checks = await world.DoctorAsync("--offline");
+            return (checks.Health("tls"), checks.Says("tls"));
+        }
+
+        Assert.Equal(("warning", "encrypted, but nobody verifies whose certificate it is (sslmode Require)"), await AskedAsync("sslmode=require"));
+        Assert.Equal(
+            ("ok", "encrypted, and the server's certificate is verified (sslmode VerifyFull)"),
+            await AskedAsync($"sslmode=verify-full&sslrootcert={Uri.EscapeDataString(server.RootCertificatePath!)}"));
     }
 }
