@@ -35,7 +35,7 @@ internal sealed class Contestant(string name, Func<Task<Measured>> run)
         for (var round = -warmUps; round < rounds; round++)
         {
             Progress.Say($"{line}: {(round < 0 ? "warming up" : string.Create(CultureInfo.InvariantCulture, $"round {round + 1} of {rounds}"))}");
-            // Everybody is first, and last, once.
+            // Another one begins each round: nobody always comes after the same.
             var first = Math.Max(round, 0) % all.Count;
             foreach (var one in all.Skip(first).Concat(all.Take(first)))
             {

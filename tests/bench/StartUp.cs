@@ -61,7 +61,7 @@ internal static class StartUp
             language.WhyNot is null ? new Contestant(language.File(work), () => language.Run(work, [], environment, box)) : null;
         var plain = new Instead(sql, Empty(yardsticks.Python, "expire_subscriptions"), Empty(yardsticks.Node, "expire_subscriptions"));
         var paying = new Instead(null, Empty(yardsticks.Python, "autopayment"), Empty(yardsticks.Node, "autopayment"));
-        var jobs = Catalogue.Jobs.Select(job => (Job: job, Idle: new Contestant(job.Name, Job(ground, database, job, environment, box)))).ToList();
+        var jobs = Catalogue.Jobs.Select(job => (Job: job, Idle: new Contestant(Called(job.Name), Job(ground, database, job, environment, box)))).ToList();
         Contestant[] theirs = [psql, .. plain.All, .. paying.All];
         await Contestant.InTurnAsync(line, [.. theirs, .. jobs.Select(j => j.Idle)], rounds, warmUps);
 
@@ -76,6 +76,13 @@ internal static class StartUp
                 line, j.Idle, j.Job.Needs.Contains("STRIPE_SECRET_KEY") ? paying with { Sql = sql } : plain, box is null ? MostMilliseconds : MostSecondsBoxed * 1000)),
         ];
     }
+
+    private static string Called(string job) => Idle.GetValueOrDefault(job, []) switch
+    {
+        [] => job,
+        [var argument] => $"{job} {argument}",
+        _ => $"{job} (recorded before)",
+    };
 
     private static Func<Measured> Job(Ground ground, string database, JobDefinition job, Dictionary<string, string?> environment, Box? box)
     {
