@@ -1,11 +1,12 @@
 using System.Globalization;
 using Jobs.Bench;
 
-// bench [--lines startup,expire,cleanup,autopayment,orders,listing,mail,looking] [--rows N] [--rounds N] [--due N] [--seconds N] [--orders N] [--objects N] [--mails N] [--audit N]
+// bench [--lines startup,boxed,expire,cleanup,autopayment,orders,listing,mail,looking,images] [--starts N] [--rows N] [--rounds N] [--due N] [--seconds N] [--orders N] [--objects N] [--mails N] [--audit N]
 // It measures and reports; a missed target is a line of the table, not a failure of the program.
 var options = new Dictionary<string, string>(StringComparer.Ordinal)
 {
-    ["--lines"] = "startup,expire,cleanup,autopayment,orders,listing,mail,looking",
+    ["--lines"] = "startup,boxed,expire,cleanup,autopayment,orders,listing,mail,looking,images",
+    ["--starts"] = "15",
     ["--rows"] = "1000000",
     ["--rounds"] = "3",
     ["--due"] = "100000",
@@ -39,20 +40,23 @@ catch (InvalidOperationException e)
 async Task<int> RunAsync(string[] lines)
 {
     await using var ground = await Ground.LayAsync();
+    var yardsticks = await Yardsticks.PrepareAsync();
     var results = new List<Result>();
     foreach (var line in lines)
     {
         results.AddRange(line switch
         {
-            "startup" => await StartUp.MeasureAsync(ground),
-            "expire" => await Expire.MeasureAsync(ground, Number("--rows"), Number("--rounds")),
+            "startup" => await StartUp.MeasureAsync(ground, yardsticks, Number("--starts")),
+            "boxed" => await StartUp.MeasureBoxedAsync(ground, yardsticks, Math.Min(5, Number("--starts"))),
+            "expire" => await Expire.MeasureAsync(ground, yardsticks, Number("--rows"), Number("--rounds")),
             "cleanup" => await Cleanup.MeasureAsync(ground, Number("--rows"), Number("--rounds")),
-            "autopayment" => await Charging.MeasureAsync(ground, Number("--due"), Number("--seconds"), [20, 80]),
+            "autopayment" => await Charging.MeasureAsync(ground, yardsticks, Number("--due"), Number("--seconds"), Number("--rounds"), [20, 80]),
             "orders" => await Orders.MeasureAsync(ground, Number("--orders"), Number("--seconds"), 80),
             "listing" => await Listing.MeasureAsync(ground, Number("--objects")),
             "mail" => await Mailing.MeasureAsync(ground, Number("--mails")),
             "looking" => await Looking.MeasureAsync(ground, Number("--rows"), Number("--audit")),
-            _ => throw new InvalidOperationException($"there is no line '{line}'; the lines: startup, expire, cleanup, autopayment, orders, listing, mail, looking"),
+            "images" => Images.Measure(),
+            _ => throw new InvalidOperationException($"there is no line '{line}'; the lines: startup, boxed, expire, cleanup, autopayment, orders, listing, mail, looking, images"),
         });
     }
 

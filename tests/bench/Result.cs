@@ -5,6 +5,9 @@ namespace Jobs.Bench;
 /// <param name="Passes">Null: a yardstick, without a target.</param>
 internal sealed record Result(string Line, string What, string Target, string Measured, double? Ratio, bool? Passes)
 {
+    /// <summary>Measured over what the same cost when written otherwise, in the same run.</summary>
+    public Ratios Of { get; init; } = Ratios.None;
+
     /// <summary>A figure that must not exceed its target.</summary>
     public static Result AtMost(string line, string what, double measured, double target, string unit, string remark = "") => new(
         line, what, FormattableString.Invariant($"<= {target:0.##} {unit}").TrimEnd(), FormattableString.Invariant($"{measured:0.##} {unit}").TrimEnd() + remark,
@@ -15,6 +18,8 @@ internal sealed record Result(string Line, string What, string Target, string Me
         measured / target, measured >= target);
 
     public static Result Yardstick(string line, string what, string measured) => new(line, what, "", measured, null, null);
+
+    public static Result NotMeasured(string line, string what, string why) => Yardstick(line, what, $"not measured: {why}");
 
     public static double Median(IEnumerable<double> values)
     {
