@@ -14,7 +14,7 @@ internal sealed record Exploration(long States, long Transitions, int Depth, boo
 /// <summary>Every state within so many moves of the beginning, breadth first, each of them held to all promises.</summary>
 internal static class Explorer
 {
-    public static Exploration Explore(Scope scope, Variant variant, int depth, long mostStates = long.MaxValue)
+    public static Exploration Explore(Scope scope, Variant variant, int depth)
     {
         var clock = Stopwatch.StartNew();
         var moves = new Moves(scope, variant);
@@ -25,7 +25,7 @@ internal static class Explorer
         var layer = new List<(World World, int Node)> { (start, 0) };
         var transitions = 0L;
         var reached = 0;
-        while (reached < depth && layer.Count > 0 && seen.Count < mostStates)
+        while (reached < depth && layer.Count > 0)
         {
             var next = new List<(World, int)>();
             foreach (var (world, node) in layer)

@@ -39,7 +39,7 @@ internal sealed class RealWalk(JobWorld world) : IAsyncDisposable
     public async Task SeedAsync(int subscriptions)
     {
         await world.ExecuteAsync(Clock(world.Database), new { morning = Morning });
-        await world.Stripe.SetClockAsync(Morning);
+        await world.Stripe.SetClockAsync(new DateTimeOffset(Morning));
         await world.Stripe.ConfigureAsync(new { lock_per_customer = false });
         var plan = await world.PlanAsync(unit: "year");
         var user = await world.UserAsync("ada");
