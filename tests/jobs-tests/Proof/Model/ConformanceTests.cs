@@ -23,6 +23,17 @@ public sealed class ConformanceTests(PostgresFixture fixture)
     public Task The_jobs_do_what_the_model_says() =>
         Evidence.EveryAsync("autopayment", Trouble.Model, Seed is { } one ? [one] : Enumerable.Range(1, Paths), WalkAsync);
 
+    /// <summary>What is carried out between its listing and its conclusion is in no listing.</summary>
+    [Fact]
+    public Task A_matcher_frozen_after_its_listing_does_not_conclude_from_it_when_it_wakes() => WalkAsync(0, 1,
+    [
+        new(What.RunKilled, JobKind.Autopayment, Call: At.Wire, Outcome: Intention.Succeeded),
+        new(What.Pass, On: 24),
+        new(What.RunHeld, JobKind.MatchPending, Call: At.Find, After: true),
+        new(What.Pass, On: 26),
+        new(What.Release, Outcome: Intention.Succeeded),
+    ]);
+
     private async Task WalkAsync(int seed)
     {
         // One in four has a second subscription of the same customer. All that can be done first is done first in some path.
