@@ -1,3 +1,4 @@
+using Jobs.Database;
 using Jobs.Runs;
 using Jobs.Stripe;
 
@@ -7,13 +8,22 @@ namespace Jobs.Billing;
 /// Finds the PaymentIntent of a payment whose provider id was never learned: by listing the customer's PaymentIntents of
 /// the time in question and reading their metadata. Listing is complete at once; Search is not, and is never used.
 /// </summary>
-public sealed class IntentSearch(StripeClient stripe, JobRun run)
+public sealed class IntentSearch(StripeClient stripe, Db db, JobRun run)
 {
     // The provider's clock may differ from ours.
     private static readonly TimeSpan Skew = TimeSpan.FromMinutes(10);
 
     // The longest that a key is sent again (23 h), and time for the last send to be carried out.
     private static readonly TimeSpan LongestSend = TimeSpan.FromHours(25);
+
+    /// <summary>
+    /// Whether a charge of ours may still be carried out, so that finding nothing proves nothing. Asked before the search: a run may be frozen
+    /// after it while the charge goes through. The key's age decides, by the database's clock, not the row's.
+    /// </summary>
+    public async Task<bool> MayStillHappenAsync(Payment payment) =>
+        payment is { ProviderPaymentId: null, SentAt: { } sent }
+        && await db.TransactionAsync(
+            tx => tx.SingleAsync<bool>("SELECT clock_timestamp() <= @sent + @ProvesAbsence", new { sent, UnresolvedPayment.ProvesAbsence }), run.Aborting);
 
     /// <returns>Null when the provider has none for this payment, or when there is no customer to list by.</returns>
     public async Task<PaymentIntent?> FindAsync(Payment payment)

@@ -62,7 +62,14 @@ public sealed class ExpirePayments(
             return;
         }
 
+        var mayStillHappen = await search.MayStillHappenAsync(payment);
         var intentId = payment.ProviderPaymentId ?? (await search.FindAsync(payment))?.Id;
+        if (intentId is null && mayStillHappen)
+        {
+            run.Count("left", payment.Id, ("provider_payment_id", null), ("created_at", payment.CreatedAt));
+            return;
+        }
+
         if (run.DryRun)
         {
             var state = intentId is null ? IntentEnd.NotFound : (await ending.StateAsync(intentId)).End;

@@ -61,12 +61,13 @@ public sealed class MatchPendingPayments(
 
     private async Task MatchAsync(Payment payment)
     {
+        var silenceProves = IsOurCharge(payment) && !await search.MayStillHappenAsync(payment);
         var intent = payment.ProviderPaymentId is { } id ? await intents.LookAsync(id) : await search.FindAsync(payment);
         var outcome = (intent, run.DryRun) switch
         {
             ({ } found, false) => await settlement.SettleAsync(payment, found),
             ({ } found, true) => await settlement.ForeseeAsync(payment, found),
-            _ when !await DidNotHappenAsync(payment) => SettlementOutcome.StillOpen,
+            _ when !silenceProves => SettlementOutcome.StillOpen,
             (_, true) => SettlementOutcome.Canceled,
             _ => await settlement.CloseAsync(payment, null, PaymentStatus.Failed, "no_provider_payment"),
         };
@@ -90,9 +91,7 @@ public sealed class MatchPendingPayments(
             ("provider_payment_id", intent?.Id));
     }
 
-    /// <summary>Only of a charge of our own: an application may create the PaymentIntent of its payment at any time.</summary>
-    private async Task<bool> DidNotHappenAsync(Payment payment) =>
-        payment is { ProviderPaymentId: null, ProviderCustomerId: not null, ProviderRequest: not null, SentAt: { } sent }
-        && await db.TransactionAsync(
-            tx => tx.SingleAsync<bool>("SELECT clock_timestamp() > @sent + @ProvesAbsence", new { sent, UnresolvedPayment.ProvesAbsence }), run.Aborting);
+    /// <summary>An application may create the PaymentIntent of its payment at any time: of that, silence proves nothing.</summary>
+    private static bool IsOurCharge(Payment payment) =>
+        payment is { ProviderPaymentId: null, ProviderCustomerId: not null, ProviderRequest: not null, SentAt: not null };
 }

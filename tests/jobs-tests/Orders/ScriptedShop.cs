@@ -40,7 +40,7 @@ internal sealed class ScriptedShop : IDisposable
         _fulfilment = new Fulfilment(
             db, run, zone,
             new Granting(zone, new SubscriptionFulfilment(zone, RenewalPolicy.Default), new OrderFulfilment(zone, staffEmail: null), new MembershipFulfilment(zone)));
-        _expiry = new OrderExpiry(db, run, new IntentEnding(_client, run), new IntentSearch(_client, run), _fulfilment);
+        _expiry = new OrderExpiry(db, run, new IntentEnding(_client, run), new IntentSearch(_client, db, run), _fulfilment);
     }
 
     private long User => _base;
