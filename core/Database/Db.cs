@@ -119,6 +119,10 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
         _ => false,
     };
 
+    /// <summary>The server takes no writes, whoever asks: it says nothing about the item under way, and no repetition helps.</summary>
+    public static bool TakesNoWrites(Exception e) =>
+        e is PostgresException { SqlState: PostgresErrorCodes.DiskFull or PostgresErrorCodes.ReadOnlySqlTransaction };
+
     /// <summary>Nobody there, or somebody who is only starting or ending; as opposed to one who refuses this transaction.</summary>
     private static bool IsAway(Exception e) => e switch
     {

@@ -73,8 +73,8 @@ public sealed class JobRun
 
     /// <summary>
     /// Works through the items, <paramref name="parallel"/> at a time. An item that throws is counted as failed, remembered
-    /// (parked after 5 failures) and stops nobody else; an unreachable database, a <see cref="StopRunException"/> or ten
-    /// failures in a row end the run. Stops taking items when the run is stopping or --limit is reached.
+    /// (parked after 5 failures) and stops nobody else; a database that cannot be reached or takes no writes, a
+    /// <see cref="StopRunException"/> or ten failures in a row end the run. Stops taking items when the run is stopping or --limit is reached.
     /// </summary>
     public async Task EachAsync<T>(
         IAsyncEnumerable<T> items, Func<T, string> id, Func<T, Task> work, int parallel = 1, long? total = null)
@@ -159,7 +159,7 @@ public sealed class JobRun
         }
     }
 
-    private static bool EndsRun(Exception e) => e is StopRunException || Db.IsPassing(e);
+    private static bool EndsRun(Exception e) => e is StopRunException || Db.IsPassing(e) || Db.TakesNoWrites(e);
 
     /// <summary>Counts, logs and remembers an item that failed; the tenth in a row ends the run.</summary>
     public async Task FailItemAsync(string item, Exception e)

@@ -138,6 +138,9 @@ public sealed class JobWorld : IAsyncDisposable
         ("daily_stats", "stat_date, data"),
     ];
 
+    /// <summary>After the server was restarted.</summary>
+    public void ForgetConnections() => _owner.Clear();
+
     public static JsonElement ParseOne(string json) => JsonDocument.Parse(json).RootElement;
 
     public async ValueTask DisposeAsync()

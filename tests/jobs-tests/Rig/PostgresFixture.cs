@@ -18,11 +18,18 @@ public sealed class PostgresFixture : IAsyncLifetime
     public const string JobsPassword = "p@ss/word";
     public const string BackupLogin = "jobs_test_backup";
 
-    private readonly Lazy<Task<ThrowawayPostgres>> _server = new(StartAsync);
+    private readonly Lazy<Task<ThrowawayPostgres>> _server;
     private readonly Lazy<Task<string>> _template;
     private readonly ConcurrentBag<FakeStripeProcess> _idleStripes = [];
 
-    public PostgresFixture() => _template = new(MigrateTemplateAsync);
+    public PostgresFixture()
+        : this(new ThrowawayOptions())
+    {
+    }
+
+    /// <summary>For tests that need a server nobody else uses, to restart it or to fill its disk.</summary>
+    internal PostgresFixture(ThrowawayOptions options) =>
+        (_server, _template) = (new(() => StartAsync(options)), new(MigrateTemplateAsync));
 
     public Task<ThrowawayPostgres> ServerAsync() => _server.Value;
 
@@ -59,9 +66,9 @@ public sealed class PostgresFixture : IAsyncLifetime
         }
     }
 
-    private static async Task<ThrowawayPostgres> StartAsync()
+    private static async Task<ThrowawayPostgres> StartAsync(ThrowawayOptions options)
     {
-        var server = await ThrowawayPostgres.StartAsync();
+        var server = await ThrowawayPostgres.StartAsync(options);
         TestContext.Current.SendDiagnosticMessage("{0}", server.Description);
         return server;
     }

@@ -26,6 +26,26 @@ internal readonly record struct PostgresMessage(char Type, byte[] Bytes)
             rest = rest[(end + 1)..];
         }
     }
+
+    /// <summary>
+    /// A statement that fails with this error, so that the server's transaction is in the state which the client is told of; with
+    /// <paramref name="rollBack"/> after the end of the transaction, as when a COMMIT fails.
+    /// </summary>
+    public static byte[] FailingQuery(string sqlState, bool rollBack) =>
+        Make('Q', $"{(rollBack ? "ROLLBACK; " : "")}DO $do$ BEGIN RAISE EXCEPTION USING ERRCODE = '{sqlState}', MESSAGE = 'made by a test'; END $do$\0");
+
+    /// <summary>The last word of a server that hangs up.</summary>
+    public static byte[] Fatal(string sqlState) => Make('E', $"SFATAL\0VFATAL\0C{sqlState}\0Mmade by a test\0\0");
+
+    private static byte[] Make(char type, string text)
+    {
+        var body = Encoding.UTF8.GetBytes(text);
+        var bytes = new byte[5 + body.Length];
+        bytes[0] = (byte)type;
+        BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(1), 4 + body.Length);
+        body.CopyTo(bytes, 5);
+        return bytes;
+    }
 }
 
 /// <summary>Cuts a stream into messages, wherever the network cut it.</summary>

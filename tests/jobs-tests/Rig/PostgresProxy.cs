@@ -50,6 +50,9 @@ public sealed class PostgresProxy : IAsyncDisposable
     private string? _stopStep;
     private int _stepsToGo;
     private Phase _phase;
+    private string? _breakStep;
+    private int _breaksToGo;
+    private PostgresFault? _fault;
 
     private PostgresProxy(string host, int port, bool countStartup)
     {
@@ -121,6 +124,18 @@ public sealed class PostgresProxy : IAsyncDisposable
             (_stopStep, _stepsToGo, _phase) = (step, time, phase);
     }
 
+    /// <summary>
+    /// At the n-th time of a <see cref="RoundTrip.Step"/> something goes wrong; the program lives, is heard and goes on.
+    /// </summary>
+    public void BreakAt(string step, int time, PostgresFault fault)
+    {
+        lock (_lock)
+            (_breakStep, _breaksToGo, _fault) = (step, time, fault);
+    }
+
+    /// <summary>How often that went wrong.</summary>
+    public int Broken { get; private set; }
+
     /// <summary>Cuts what is connected, counts from zero again and stops nowhere.</summary>
     public void Reset()
     {
@@ -129,8 +144,8 @@ public sealed class PostgresProxy : IAsyncDisposable
         {
             _log.Clear();
             _previous.Clear();
-            _roundTrips = _stopAt = 0;
-            _stopStep = null;
+            _roundTrips = _stopAt = Broken = 0;
+            _stopStep = _breakStep = null;
             _reached = NewSignal();
         }
 
@@ -191,14 +206,14 @@ public sealed class PostgresProxy : IAsyncDisposable
     }
 
     /// <summary>Counts a round trip.</summary>
-    internal (int Number, bool Forward, bool Answer) Begin(int connection, string sql, bool startup)
+    internal (int Number, bool Forward, bool Answer, PostgresFault? Fault) Begin(int connection, string sql, bool startup)
     {
         if (startup && !_countStartup)
-            return (0, true, true);
+            return (0, true, true, null);
         lock (_lock)
         {
             if (_stopAt > 0 && _roundTrips >= _stopAt)
-                return (0, false, false);
+                return (0, false, false, null);
             var step = sql == "COMMIT" && _previous.TryGetValue(connection, out var previous) ? $"COMMIT of {previous}" : sql;
             _previous[connection] = sql;
             _log.Add(new RoundTrip(++_roundTrips, connection, sql, step));
@@ -207,7 +222,10 @@ public sealed class PostgresProxy : IAsyncDisposable
             var stops = _roundTrips == _stopAt;
             if (stops)
                 _ = StoppedAtLastAsync(_reached);
-            return (_roundTrips, !(stops && _phase == Phase.Before), !stops);
+            var fault = step == _breakStep && (--_breaksToGo == 0 || (_breaksToGo < 0 && _fault!.Lasts)) ? _fault : null;
+            if (fault is not null)
+                Broken++;
+            return (_roundTrips, !(stops && _phase == Phase.Before), !stops, fault);
         }
     }
 

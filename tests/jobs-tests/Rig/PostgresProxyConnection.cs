@@ -13,11 +13,14 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
     /// <summary>Answers that only make sense whole; anything else goes on at once.</summary>
     private const string PartsOfAnAnswer = "123tTDCnIs";
 
-    private readonly ConcurrentQueue<bool> _answers = new();
+    private readonly ConcurrentQueue<Answer> _answers = new();
     private readonly Dictionary<string, string> _statements = new(StringComparer.Ordinal);
     private TcpClient? _server;
     private volatile bool _flushed;
     private volatile bool _mute;
+
+    /// <summary>What becomes of the answer to a round trip.</summary>
+    private readonly record struct Answer(bool Withheld = false, bool OnlyErrors = false, PostgresFault? Fault = null);
 
     public Task Running { get; private set; } = Task.CompletedTask;
 
@@ -116,18 +119,74 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
     private async Task<bool> SendAsync(string sql, bool startup, List<byte[]> batch)
     {
         await proxy.NotPausedAsync();
-        var (roundTrip, forward, answer) = proxy.Begin(number, sql, startup);
+        var (roundTrip, forward, answer, fault) = proxy.Begin(number, sql, startup);
+        if (fault is not null)
+        {
+            await BreakAsync(fault, sql, batch);
+            return true;
+        }
+
         if (forward)
         {
-            _answers.Enqueue(answer);
+            _answers.Enqueue(new Answer(Withheld: !answer));
             await ForwardAsync(batch);
             return true;
         }
 
         _mute = true;
         if (roundTrip > 0)
-            await EndServerAsync();
+            await StopServerAsync();
         return false;
+    }
+
+    private async Task BreakAsync(PostgresFault fault, string sql, List<byte[]> batch)
+    {
+        if (fault.Phase == Phase.After)
+        {
+            _answers.Enqueue(new Answer(Fault: fault));
+            await ForwardAsync(batch);
+            return;
+        }
+
+        // A BEGIN that travels ahead is answered first.
+        for (var patience = 0; !_answers.IsEmpty && patience < 1000; patience++)
+            await Task.Delay(5);
+        if (fault.Meanwhile is { } meanwhile)
+            await meanwhile();
+        if (fault.GoesOn)
+        {
+            _answers.Enqueue(new Answer());
+            await ForwardAsync(batch);
+        }
+        else if (fault is { IsFatal: false, SqlState: { } state })
+        {
+            _answers.Enqueue(new Answer(OnlyErrors: true));
+            await ForwardAsync([PostgresMessage.FailingQuery(state, rollBack: sql == "COMMIT")]);
+        }
+        else
+        {
+            await HangUpAsync(fault);
+            throw new IOException("Cut.");
+        }
+    }
+
+    /// <summary>First on the server, which then has rolled back what was open, and then on the client.</summary>
+    private async Task HangUpAsync(PostgresFault fault)
+    {
+        _mute = true;
+        await EndServerAsync();
+        if (fault is { IsFatal: true, SqlState: { } state })
+        {
+            await client.GetStream().WriteAsync(PostgresMessage.Fatal(state));
+            client.Client?.Shutdown(SocketShutdown.Send);
+            // It reads that before it learns that nobody listens any more.
+            await Task.Delay(100);
+        }
+
+        if (fault.Everywhere)
+            proxy.DropAll();
+        else
+            Cut();
     }
 
     private async Task ForwardAsync(List<byte[]> batch)
@@ -151,7 +210,7 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
         }
 
         // A server that hangs up without the answer (no connection left, an administrator's command) has done what it will do.
-        if (_answers.TryPeek(out var answer) && !answer)
+        if (_answers.TryPeek(out var answer) && answer.Withheld)
             proxy.Stopped();
         // After a stop the client must not learn even that the server went away.
         if (!_mute && !proxy.IsStopped)
@@ -166,8 +225,8 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
         using var held = new MemoryStream();
         while (await messages.ReadAsync() is { } message)
         {
-            var withheld = _answers.TryPeek(out var answer) && !answer;
-            if (withheld)
+            _answers.TryPeek(out var answer);
+            if (answer.Withheld)
             {
                 // Only the exchange of passwords has to go on, else the server never gets to its answer.
                 if (message.Type == 'R')
@@ -175,24 +234,46 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
                 if (message.Type != 'Z')
                     continue;
                 _mute = true;
-                await EndServerAsync();
+                await StopServerAsync();
                 return;
             }
 
-            if (message.Type == 'Z')
+            if (answer.OnlyErrors && message.Type is not ('E' or 'Z'))
+                continue;
+            held.Write(message.Bytes);
+            if (answer.Fault is { } fault && message.Type != 'R')
             {
-                _answers.TryDequeue(out _);
-                _flushed = false;
+                if (message.Type != 'Z')
+                    continue;
+                if (fault.Meanwhile is { } meanwhile)
+                    await meanwhile();
+                if (!fault.GoesOn)
+                {
+                    if (fault.Halfway)
+                        await toClient.WriteAsync(held.GetBuffer().AsMemory(0, (int)held.Length / 2));
+                    await HangUpAsync(fault);
+                    return;
+                }
             }
 
-            held.Write(message.Bytes);
             if (!_flushed && held.Length < 64 * 1024 && PartsOfAnAnswer.Contains(message.Type, StringComparison.Ordinal))
                 continue;
             await proxy.NotPausedAsync();
             await toClient.WriteAsync(held.GetBuffer().AsMemory(0, (int)held.Length));
             held.SetLength(0);
+            if (message.Type == 'Z')
+            {
+                _answers.TryDequeue(out _);
+                _flushed = false;
+            }
         }
 
+    }
+
+    private async Task StopServerAsync()
+    {
+        await EndServerAsync();
+        proxy.Stopped();
     }
 
     /// <summary>Hangs up on the server and waits until it has hung up too: by then it has rolled back what was open.</summary>
@@ -200,7 +281,7 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
     {
         try
         {
-            _server!.Client.Shutdown(SocketShutdown.Send);
+            _server!.Client?.Shutdown(SocketShutdown.Send);
             var rest = new byte[4096];
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
             while (await _server.GetStream().ReadAsync(rest, limit.Token) > 0)
@@ -211,8 +292,6 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
         {
             // Gone already, or stuck: what matters is that nothing more is sent.
         }
-
-        proxy.Stopped();
     }
 
     private static async Task<bool> UntilGoneAsync(PostgresMessages messages)
