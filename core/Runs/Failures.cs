@@ -2,6 +2,8 @@ using System.Data;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Jobs.Database;
+using Jobs.Stripe;
+using Jobs.SumUp;
 using Npgsql;
 
 namespace Jobs.Runs;
@@ -11,7 +13,10 @@ internal static class Failures
 {
     /// <returns>True when the sentence says it all, so that a stack trace would only hide it.</returns>
     public static bool IsPlain(Exception e) =>
-        e is OperatorException or DatabaseUrlException or NpgsqlException or DataException { InnerException: NpgsqlException };
+        e is OperatorException or DatabaseUrlException or NpgsqlException or DataException { InnerException: NpgsqlException } || IsProviders(e);
+
+    /// <summary>A provider's refusal or silence.</summary>
+    public static bool IsProviders(Exception e) => e is StripeException or SumUpException;
 
     /// <returns>One line, whatever line ends were in what it quotes.</returns>
     public static string Sentence(Exception e) => string.Concat(Describe(e).Select(c => char.IsControl(c) ? ' ' : c));
@@ -19,6 +24,8 @@ internal static class Failures
     private static string Describe(Exception e) => e switch
     {
         DatabaseUrlException => $"DATABASE_URL: {e.Message}",
+        StripeException { IsAuthentication: true } or StripeException { IsPermission: true } =>
+            $"Stripe refuses the key: {e.Message}; check STRIPE_SECRET_KEY and its permissions",
         PostgresException p => OfServer(p),
         DataException { InnerException: NpgsqlException inRow } => Describe(inRow),
         NpgsqlException n when MissingFile(n) is { } missing =>

@@ -73,7 +73,7 @@ public sealed class JobRun
 
     /// <summary>
     /// Works through the items, <paramref name="parallel"/> at a time. An item that throws is counted as failed, remembered
-    /// (parked after 5 failures) and stops nobody else; a database that cannot be reached or takes no writes, a
+    /// (parked after 5 failures) and stops nobody else; a database that cannot be reached or takes no writes, a key that Stripe refuses, a
     /// <see cref="StopRunException"/> or ten failures in a row end the run. Stops taking items when the run is stopping or --limit is reached.
     /// </summary>
     public async Task EachAsync<T>(
@@ -159,13 +159,15 @@ public sealed class JobRun
         }
     }
 
-    private static bool EndsRun(Exception e) => e is StopRunException || Db.IsPassing(e) || Db.TakesNoWrites(e);
+    /// <summary>A refused key, a full disk: what every item would meet, and is the fault of none.</summary>
+    private static bool EndsRun(Exception e) =>
+        e is StopRunException or StripeException { IsAuthentication: true } or StripeException { IsPermission: true } || Db.IsPassing(e) || Db.TakesNoWrites(e);
 
     /// <summary>Counts, logs and remembers an item that failed; the tenth in a row ends the run.</summary>
     public async Task FailItemAsync(string item, Exception e)
     {
         Counters.Add("failed");
-        Log.LogError(e, "Item {Item} failed: {Reason}", item, e.Message);
+        Log.LogError(Failures.IsProviders(e) ? null : e, "Item {Item} failed: {Reason}", item, e.Message);
         Item(item, "failed", ("error", Failures.Sentence(e)));
         // A provider that is down says nothing about the item.
         if (!DryRun && e is not StripeException { IsUnavailable: true })

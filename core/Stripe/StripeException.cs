@@ -40,7 +40,10 @@ public sealed class StripeException(string message, Exception? inner = null) : E
         && (HttpStatus == HttpStatusCode.TooManyRequests || StripeError?.Code == StripeErrorCode.RateLimit);
 
     /// <summary>Stripe could not be reached or could not answer now; the request itself may be perfectly good.</summary>
-    public bool IsUnavailable => HttpStatus is null || (int)HttpStatus >= 500 || IsRateLimit || IsLockTimeout || MayHaveHappened;
+    public bool IsUnavailable => HttpStatus is null || (int)HttpStatus >= 500 || IsRateLimit || IsLockTimeout || MayHaveHappened || IsAnotherServers;
+
+    /// <summary>A refusal without a word of Stripe's: a proxy's page, or a wrong API base.</summary>
+    private bool IsAnotherServers => StripeError is null && HttpStatus is not null and (< HttpStatusCode.OK or >= HttpStatusCode.MultipleChoices);
 
     /// <summary>Another request held the object; nothing was carried out by the send that got this answer.</summary>
     public bool IsLockTimeout => StripeError?.Code == StripeErrorCode.LockTimeout;
