@@ -115,6 +115,8 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
 
     private async Task<bool> SendAsync(string sql, bool startup, List<byte[]> batch)
     {
+        if (proxy.Delay is { } delay)
+            await Task.Delay(delay());
         await proxy.NotPausedAsync();
         var (roundTrip, forward, answer) = proxy.Begin(number, sql, startup);
         if (forward)
