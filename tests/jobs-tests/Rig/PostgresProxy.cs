@@ -84,6 +84,9 @@ public sealed class PostgresProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>Asked at each round trip, for how long it is held back.</summary>
+    public Func<TimeSpan>? Delay { get; set; }
+
     public IReadOnlyList<RoundTrip> Log
     {
         get

@@ -118,6 +118,8 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
 
     private async Task<bool> SendAsync(string sql, bool startup, List<byte[]> batch)
     {
+        if (proxy.Delay is { } delay)
+            await Task.Delay(delay());
         await proxy.NotPausedAsync();
         var (roundTrip, forward, answer, fault) = proxy.Begin(number, sql, startup);
         if (fault is not null)
