@@ -13,7 +13,7 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
     /// <summary>Answers that only make sense whole; anything else goes on at once.</summary>
     private const string PartsOfAnAnswer = "123tTDCnIs";
 
-    private readonly ConcurrentQueue<bool> _answers = new();
+    private readonly ConcurrentQueue<(bool Given, bool Held)> _answers = new();
     private readonly Dictionary<string, string> _statements = new(StringComparer.Ordinal);
     private TcpClient? _server;
     private volatile bool _flushed;
@@ -116,10 +116,12 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
     private async Task<bool> SendAsync(string sql, bool startup, List<byte[]> batch)
     {
         await proxy.NotPausedAsync();
-        var (roundTrip, forward, answer) = proxy.Begin(number, sql, startup);
+        var (roundTrip, forward, answer, hold) = proxy.Begin(number, sql, startup);
         if (forward)
         {
-            _answers.Enqueue(answer);
+            if (hold == Phase.Before)
+                await proxy.HoldAsync();
+            _answers.Enqueue((answer, hold == Phase.After));
             await ForwardAsync(batch);
             return true;
         }
@@ -151,7 +153,7 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
         }
 
         // A server that hangs up without the answer (no connection left, an administrator's command) has done what it will do.
-        if (_answers.TryPeek(out var answer) && !answer)
+        if (_answers.TryPeek(out var answer) && !answer.Given)
             proxy.Stopped();
         // After a stop the client must not learn even that the server went away.
         if (!_mute && !proxy.IsStopped)
@@ -166,7 +168,7 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
         using var held = new MemoryStream();
         while (await messages.ReadAsync() is { } message)
         {
-            var withheld = _answers.TryPeek(out var answer) && !answer;
+            var withheld = _answers.TryPeek(out var answer) && !answer.Given;
             if (withheld)
             {
                 // Only the exchange of passwords has to go on, else the server never gets to its answer.
@@ -181,7 +183,8 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
 
             if (message.Type == 'Z')
             {
-                _answers.TryDequeue(out _);
+                if (_answers.TryDequeue(out var whole) && whole.Held)
+                    await proxy.HoldAsync();
                 _flushed = false;
             }
 
