@@ -18,6 +18,11 @@ internal static class BackupScene
     public static async Task<(JobWorld World, DirectoryInfo Folder)> BusinessAsync(this PostgresFixture fixture)
     {
         var world = await fixture.WorldAsync();
+        return (world, await world.BusinessAsync());
+    }
+
+    public static async Task<DirectoryInfo> BusinessAsync(this JobWorld world)
+    {
         Assert.SkipWhen(world.Server.WhyNot(Capability.ClientPrograms) is not null, "the server's own pg_dump is not on this machine");
         world.Environment["BACKUP_DATABASE_URL"] = world.BackupUrl();
         world.Environment["JOBS_PG_BIN"] = world.Server.BinDirectory;
@@ -35,7 +40,7 @@ internal static class BackupScene
             INSERT INTO receipt_counters (series, year, last_number) SELECT 'R', 2026, count(*) FROM receipts;
             """,
             new { plan });
-        return (world, folder);
+        return folder;
     }
 
     public static string BackupUrl(this JobWorld world, string? database = null) =>

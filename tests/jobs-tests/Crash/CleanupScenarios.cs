@@ -29,6 +29,7 @@ internal static class CleanupScenarios
         "cleanup into files", "cleanup", [("sessions_deleted", 3), ("audit_logs_exported", 5), ("files", 2)], SeedWithFolderAsync)
     {
         Args = ["--as-of", "2026-11-20T05:00:00Z", "--batch-size", "2", "--rows-per-file", "3"],
+        Outside = world => new FileSteps(world.The<DirectoryInfo>()),
         Check = FilesAsync,
     };
 
@@ -55,14 +56,14 @@ internal static class CleanupScenarios
     private static async Task SeedWithFolderAsync(JobWorld world)
     {
         await SeedAsync(world);
-        world.Folder();
+        // There from the start, so that what happens in it is seen from the start.
+        world.With(world.Folder()).CreateSubdirectory("audit_logs").CreateSubdirectory($"{Edge.Year}");
     }
 
     private static async Task FilesAsync(JobWorld world)
     {
-        var folder = new DirectoryInfo(new Uri(world.Environment["ARCHIVE_URL"]!).LocalPath);
+        var folder = world.The<DirectoryInfo>();
         Assert.Equal(2, folder.DataFiles().Count);
         await world.EachRowOnceAsync(folder);
-        folder.Delete(recursive: true);
     }
 }

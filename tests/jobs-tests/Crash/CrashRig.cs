@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
+using Jobs.Runs;
 using Jobs.Testing;
 using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
@@ -8,47 +9,19 @@ using Xunit;
 
 namespace Jobs.Tests.Crash;
 
-/// <summary>A step of an undisturbed run at which it can be stopped: the n-th time of a round trip to the database.</summary>
-internal readonly record struct Point(string Step, int Time, Phase Phase)
-{
-    public override string ToString() =>
-        string.Create(CultureInfo.InvariantCulture, $"{Phase} #{Time} of {string.Join(' ', Step.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}");
-}
-
-/// <summary>The points at which a run can be stopped.</summary>
-internal static class Points
-{
-
-    public static IReadOnlyList<Point> Of(IReadOnlyList<RoundTrip> log)
-    {
-        var times = new Dictionary<string, int>(StringComparer.Ordinal);
-        var points = new List<Point>();
-        foreach (var trip in log)
-        {
-            var time = times[trip.Step] = times.GetValueOrDefault(trip.Step) + 1;
-            if (Evidence.Full || !IsPrelude(trip.Step))
-                points.Add(new Point(trip.Step, time, Phase.Before));
-            if (Evidence.Full || EndsTransaction(trip.Step))
-                points.Add(new Point(trip.Step, time, Phase.After));
-        }
-
-        return points;
-    }
-
-    /// <summary>
-    /// A process that dies after a statement and before the next of its transaction leaves what one leaves that dies before the
-    /// next is sent: PostgreSQL rolls back in both cases. So the distinct places to die are before each statement, before the
-    /// COMMIT and after it; BEGIN has done nothing yet. What travels together is one step: the server does it all or, when
-    /// it rolls back, nothing. `make proof` dies at the others too, and at each of them each time.
-    /// </summary>
-    private static bool IsPrelude(string step) => step.StartsWith("BEGIN", StringComparison.Ordinal);
-
-    private static bool EndsTransaction(string step) =>
-        step == "connect" || step.StartsWith("COMMIT", StringComparison.Ordinal) || step.EndsWith(";\nCOMMIT", StringComparison.Ordinal);
-}
-
 /// <summary>An undisturbed run: where it can be stopped, and what must come out however often it is.</summary>
-internal sealed record Undisturbed(Truth Truth, Truth TruthWithoutActors, IReadOnlyList<Point> Points, int ProviderCalls);
+internal sealed record Undisturbed(Truth Truth, Truth TruthWithoutActors, IReadOnlyList<Point> Points, int ProviderCalls)
+{
+    /// <summary>Its round trips, each distinct one once.</summary>
+    public required IReadOnlySet<string> RoundTrips { get; init; }
+
+    /// <summary>Where it holds no lock.</summary>
+    public required IReadOnlyList<Point> OutsideTransactions { get; init; }
+
+    public required IReadOnlyList<OutsideStep> Steps { get; init; }
+
+    public required string Also { get; init; }
+}
 
 /// <summary>
 /// Runs a scenario on fresh worlds, a trouble at a time, and compares what is left in the end with the undisturbed run.
@@ -59,14 +32,32 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
     private static readonly ConcurrentBag<JobWorld> Idle = [];
 
     public string Job => scenario.Job;
+    public Scenario Scenario => scenario;
 
     public Task<Undisturbed> UndisturbedAsync() =>
         Known.GetOrAdd(scenario.Name, _ => new Lazy<Task<Undisturbed>>(RunUndisturbedAsync)).Value;
+
+    /// <summary>
+    /// Where it is killed. What every run does at its beginning and its end - connect, ledger, lease - is the same code in each job:
+    /// `make test` leaves it out where no money moves.
+    /// </summary>
+    public async Task<IReadOnlyList<Point>> PointsAsync()
+    {
+        var points = (await UndisturbedAsync()).Points;
+        if (Evidence.Full || scenario.Money)
+            return points;
+        // What two jobs have in common that do nothing alike.
+        var (one, other) = (await OfAsync(AutopaymentScenarios.Mixed), await OfAsync(CleanupScenarios.Move));
+        return [.. points.Where(point => !one.Contains(point.Step) || !other.Contains(point.Step))];
+
+        async Task<IReadOnlySet<string>> OfAsync(Scenario known) => (await new CrashRig(fixture, known).UndisturbedAsync()).RoundTrips;
+    }
 
     /// <summary>Seeds a world without anything in it and works there.</summary>
     /// <param name="reuse">False when the work changes more than rows.</param>
     public async Task InWorldAsync(Func<JobWorld, Task> work, bool reuse = true)
     {
+        reuse &= !scenario.Spoils;
         if (!Idle.TryTake(out var world))
             world = await fixture.WorldAsync();
         try
@@ -94,7 +85,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
     {
         Assert.SkipWhen(world.Server.Host.StartsWith('/'), "the proxy speaks TCP, and the server is on a socket");
         await scenario.Seed(world);
-        await world.ExecuteAsync($"ALTER SEQUENCE subscriptions_id_seq RESTART WITH {Truth.FirstNewSubscription}");
+        await world.ExecuteAsync($"ALTER SEQUENCE IF EXISTS subscriptions_id_seq RESTART WITH {Truth.FirstNewSubscription}");
         await world.Stripe.ClearRequestsAsync();
     }
 
@@ -119,7 +110,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
     private static async Task EmptyAsync(JobWorld world)
     {
         await world.ExecuteAsync(Empty);
-        world.Environment.Remove("APP_ENV");
+        await world.StripAsync();
         await world.Stripe.ResetAsync();
         await world.Stripe.ClearFaultsAsync();
     }
@@ -149,7 +140,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
             var result = await end;
             if (still is not null)
                 throw new TimeoutException($"{still}\n{result.Stderr}");
-            Assert.True(reached || result.ExitCode == 0, $"ended before it got there: {result}");
+            Assert.True(reached || scenario.Judge is not null || result.ExitCode == 0, $"ended before it got there: {result}");
             return reached;
         }
         catch (TimeoutException e) when (still is null)
@@ -158,24 +149,126 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         }
     }
 
-    /// <summary>Holds the n-th provider call, before or after it is carried out, and kills the job there.</summary>
-    public async Task KillAtProviderCallAsync(JobWorld world, int call, string hang)
+    /// <summary>Holds the n-th call of Stripe, before or after it is carried out, and kills the job there.</summary>
+    public Task KillAtProviderCallAsync(JobWorld world, int call, string hang) =>
+        KillAtAsync(world, new StripeCalls(world), new OutsideStep("a call of Stripe", call, hang));
+
+    /// <summary>Holds the run at a step outside the database and kills it there.</summary>
+    /// <returns>False when the run ended before it got there.</returns>
+    public async Task<bool> KillAtStepAsync(JobWorld world, OutsideStep step)
     {
-        await world.Stripe.FaultAsync(hang, new { nth = call });
+        await using var outside = scenario.Outside!(world);
+        return await KillAtAsync(world, outside, step);
+    }
+
+    private async Task<bool> KillAtAsync(JobWorld world, Outside outside, OutsideStep step)
+    {
+        await outside.HoldAsync(step);
         using var process = Start(world);
-        await world.Stripe.HeldAsync(waitMs: 30_000);
+        var held = outside.HeldAsync();
+        var end = process.EndAsync();
+        var first = await Task.WhenAny(held, end);
         process.Kill();
-        await process.EndAsync();
-        await world.Stripe.ClearFaultsAsync();
+        var result = await end;
+        if (first == held)
+            await held;
+        await outside.LetGoAsync();
+        Assert.True(first == held || scenario.Judge is not null || outside.Varies, $"ended before it got there: {result}");
+        return first == held;
+    }
+
+    /// <summary>Holds the run at a round trip, puts it to sleep, lets others do its work, and wakes it.</summary>
+    /// <returns>What became of it; null when it ended before it got there.</returns>
+    public async Task<JobResult?> FreezeAtRoundTripAsync(JobWorld world, Point point)
+    {
+        await using var proxy = await PostgresProxy.StartAsync(world.Server.Host, world.Server.Port);
+        proxy.HoldAt(point.Step, point.Time, point.Phase);
+        using var frozen = StartThrough(proxy, world);
+        var end = frozen.EndAsync();
+        if (await Task.WhenAny(proxy.Held, end) == end)
+            return null;
+        await QuietAsync(world);
+        frozen.Signal("STOP");
+        await TakeOverAsync(world);
+        proxy.LetGo();
+        frozen.Signal("CONT");
+        return await end;
+    }
+
+    /// <summary>The same at a step outside the database.</summary>
+    /// <param name="sleep">So much longer than the others need.</param>
+    /// <param name="settings">Of this run alone.</param>
+    public async Task<JobResult?> FreezeAtStepAsync(JobWorld world, OutsideStep step, TimeSpan sleep = default, params (string Name, string Value)[] settings)
+    {
+        await using var outside = scenario.Outside!(world);
+        await outside.HoldAsync(step);
+        var environment = new Dictionary<string, string?>(world.Environment, StringComparer.Ordinal);
+        foreach (var (name, value) in settings)
+            environment[name] = value;
+        using var frozen = JobProcess.Start(scenario.Job, environment, ["--output", "json", .. scenario.Args]);
+        var end = frozen.EndAsync();
+        var held = outside.HeldAsync();
+        if (await Task.WhenAny(held, end) == end)
+            return null;
+        await held;
+        // Everything else it had under way is done or blocked behind this step: it sleeps with no transaction open.
+        await QuietAsync(world);
+        frozen.Signal("STOP");
+        await outside.LetGoAsync();
+        await TakeOverAsync(world);
+        await Task.Delay(sleep);
+        frozen.Signal("CONT");
+        return await end;
+    }
+
+    private async Task TakeOverAsync(JobWorld world)
+    {
+        await world.ExecuteAsync("DO $do$ BEGIN IF to_regclass('leases') IS NOT NULL THEN UPDATE leases SET expires_at = clock_timestamp() - interval '1 hour'; END IF; END $do$");
+        await RerunAsync(world);
+    }
+
+    private static async Task QuietAsync(JobWorld world)
+    {
+        // Several looks apart: between two transactions of one item nothing is open either. A backup has its snapshot open.
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        for (var quiet = 0; quiet < 4;)
+        {
+            Assert.True(clock.Elapsed < StandsStill, "what else it had under way does not come to an end");
+            await Task.Delay(30);
+            quiet = await world.ScalarAsync<bool>(
+                """
+                SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+                               AND usename <> @backup AND state <> 'idle')
+                """,
+                new { backup = PostgresFixture.BackupLogin })
+                ? 0 : quiet + 1;
+        }
     }
 
     public JobProcess Start(JobWorld world) => world.Start(scenario.Job, ["--output", "json", .. scenario.Args]);
 
-    /// <summary>The next run: nothing is in its way, so it must succeed.</summary>
+    /// <summary>The next run, or as many as the work takes: nothing is in their way, so they must succeed.</summary>
     public async Task RerunAsync(JobWorld world)
     {
-        var result = await world.RunAsync(scenario.Job, scenario.Args);
-        Assert.True(result.ExitCode == 0 && result.Json.GetProperty("status").GetString() == "succeeded", $"the next run: {result}");
+        for (var run = 1; run <= MostRuns && (run <= scenario.Runs || (scenario.Open is { } open && await world.ScalarAsync<bool>($"SELECT {open}"))); run++)
+            Succeeded(await world.RunAsync(scenario.Job, scenario.Args), "the next run");
+        if (scenario.Open is { } left)
+            Assert.False(await world.ScalarAsync<bool>($"SELECT {left}"), $"after {MostRuns} runs there is still something left: {left}");
+    }
+
+    private const int MostRuns = 5;
+
+    /// <summary>A command of the operator's tool says in words of its own what it did.</summary>
+    public void Succeeded(JobResult result, string which) => Assert.True(
+        result.ExitCode == 0 && (Catalogue.Find(scenario.Job).Kind == JobKind.Tool || result.Json.GetProperty("status").GetString() == "succeeded"), $"{which}: {result}");
+
+    /// <summary>After the trouble: nothing is harmed, the next run completes the work, and the end is as it must be.</summary>
+    public async Task CompleteAsync(JobWorld world, Disturbance by)
+    {
+        if (scenario.Meanwhile is { } meanwhile)
+            await meanwhile(world);
+        await RerunAsync(world);
+        await CompareAsync(world, by: by);
     }
 
     public async Task FindAsync(JobWorld world)
@@ -187,34 +280,68 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         }
     }
 
-    public async Task CompareAsync(JobWorld world, bool actors = true)
+    public async Task CompareAsync(JobWorld world, bool actors = true, Disturbance? by = null)
     {
         await Truth.CheckAsync(world);
-        var undisturbed = await UndisturbedAsync();
-        var expected = actors ? undisturbed.Truth : undisturbed.TruthWithoutActors;
-        var actual = await Truth.OfAsync(world, actors);
-        Assert.True(expected.Taken == actual.Taken, $"taken: {actual.Taken} instead of {expected.Taken}");
-        Assert.True(expected.State == actual.State, Difference(expected.State, actual.State));
+        if (scenario.Judge is { } judge)
+            await judge(world, by);
+        else
+            await EqualAsync(world, actors);
         if (scenario.Check is { } check)
             await check(world);
     }
+
+    private async Task EqualAsync(JobWorld world, bool actors)
+    {
+        var undisturbed = await UndisturbedAsync();
+        var expected = actors ? undisturbed.Truth : undisturbed.TruthWithoutActors;
+        var actual = await Truth.OfAsync(world, actors, scenario.FixedClock);
+        Assert.True(expected.Taken == actual.Taken, $"taken: {actual.Taken} instead of {expected.Taken}");
+        Assert.True(expected.State == actual.State, Difference(expected.State, actual.State));
+        var also = await AlsoAsync(world);
+        Assert.True(undisturbed.Also == also, Difference(undisturbed.Also, also));
+    }
+
+    private Task<string> AlsoAsync(JobWorld world) => scenario.Also?.Invoke(world) ?? Task.FromResult("");
 
     private async Task<Undisturbed> RunUndisturbedAsync()
     {
         Undisturbed? undisturbed = null;
         await InWorldAsync(async world =>
         {
+            await IsDoneAsync(world, done: false);
+            await using var outside = scenario.Outside?.Invoke(world);
+            if (outside is not null)
+                await outside.ListenAsync();
             await using var proxy = await PostgresProxy.StartAsync(world.Server.Host, world.Server.Port);
             using var process = StartThrough(proxy, world);
             var result = await process.EndAsync();
-            Assert.True(result.ExitCode == 0, result.ToString());
+            Succeeded(result, "undisturbed");
             foreach (var (counter, value) in scenario.Outcome)
                 Assert.True(result.Counter(counter) == value, $"{scenario.Name}: {counter} is {result.Counter(counter)}, not {value}\n{result}");
+            await IsDoneAsync(world, done: true);
             var calls = (int)(await world.Stripe.RequestsAsync()).Total;
+            IReadOnlyList<OutsideStep> steps = outside is null ? [] : await outside.StepsAsync();
             await Truth.CheckAsync(world);
-            undisturbed = new Undisturbed(await Truth.OfAsync(world), await Truth.OfAsync(world, actors: false), Points.Of(proxy.Log), calls);
+            if (scenario.Judge is { } judge)
+                await judge(world, Disturbance.None);
+            undisturbed = new Undisturbed(
+                await Truth.OfAsync(world, times: scenario.FixedClock), await Truth.OfAsync(world, actors: false, scenario.FixedClock),
+                Points.Of(proxy.Log, scenario.Money, scenario.Alike), calls)
+            {
+                RoundTrips = proxy.Log.Select(trip => trip.Step).ToHashSet(StringComparer.Ordinal),
+                OutsideTransactions = Points.OutsideTransactions(proxy.Log),
+                Steps = OutsideStep.Some(steps, scenario.Money),
+                Also = await AlsoAsync(world),
+            };
         });
         return undisturbed!;
+    }
+
+    private async Task IsDoneAsync(JobWorld world, bool done)
+    {
+        if (scenario.Done is { } condition)
+            Assert.True(await world.ScalarAsync<bool>($"SELECT {condition}") == done, $"{scenario.Name}, {(done ? "after" : "before")} the undisturbed run: {condition} is {(done ? "false" : "true")}");
     }
 
     /// <summary>The same database by way of the proxy.</summary>
@@ -225,7 +352,8 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
     private JobProcess StartThrough(PostgresProxy proxy, JobWorld world)
     {
         var environment = new Dictionary<string, string?>(world.Environment, StringComparer.Ordinal);
-        environment["DATABASE_URL"] = Through(proxy, world.Server, environment["DATABASE_URL"]!);
+        foreach (var (name, url) in world.Environment)
+            environment[name] = url is null ? null : Through(proxy, world.Server, url);
         environment["LOG_LEVEL"] = "debug";
         return JobProcess.Start(scenario.Job, environment, ["--output", "json", .. scenario.Args]);
     }

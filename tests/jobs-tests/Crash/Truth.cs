@@ -16,10 +16,12 @@ public sealed partial record Truth(string State, string Taken)
 
     /// <param name="world">Where no job runs any more.</param>
     /// <param name="actors">False when another job may have found out what the one under test would have.</param>
-    public static async Task<Truth> OfAsync(JobWorld world, bool actors = true)
+    /// <param name="times">False when the job's "now" is the clock's.</param>
+    public static async Task<Truth> OfAsync(JobWorld world, bool actors = true, bool times = true)
     {
         var ledger = await world.Stripe.LedgerAsync();
-        return new Truth(Normalise(await world.StateAsync(), actors), ledger.Json.GetProperty("total").GetRawText());
+        var state = await world.StateAsync();
+        return new Truth(Normalise(times ? state : Time().Replace(state, "then"), actors), ledger.Json.GetProperty("total").GetRawText());
     }
 
     /// <summary>
@@ -43,6 +45,9 @@ public sealed partial record Truth(string State, string Taken)
 
     [GeneratedRegex("""(?<=[{,])"(?<key>payment_id|subscription_id|membership_id|id)":(?<id>\d+)""", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex Id();
+
+    [GeneratedRegex(@"\d{4}-\d\d-\d\dT[0-9:.+]+", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex Time();
 
     [GeneratedRegex("""(?<=[{,])"number":"[^"]*",?""", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex Number();

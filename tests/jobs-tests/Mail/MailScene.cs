@@ -10,18 +10,18 @@ internal sealed class MailScene : IAsyncDisposable
     /// <summary>12:00 in Paris.</summary>
     public const string Noon = "2026-11-20T11:00:00Z";
 
-    private MailScene(JobWorld world, SmtpServer server) => (World, Server) = (world, server);
+    public MailScene(JobWorld world, SmtpServer server)
+    {
+        (World, Server) = (world, server);
+        World.Environment["SMTP_URL"] = $"smtp://127.0.0.1:{Server.Port}?timeout=10s";
+        World.Environment["MAIL_FROM"] = "Club <office@example.test>";
+    }
 
     public JobWorld World { get; }
     public SmtpServer Server { get; }
 
-    public static async Task<MailScene> SetAsync(PostgresFixture fixture, SmtpServerOptions? options = null)
-    {
-        var scene = new MailScene(await fixture.WorldAsync(), SmtpServer.Start(options));
-        scene.World.Environment["SMTP_URL"] = $"smtp://127.0.0.1:{scene.Server.Port}?timeout=10s";
-        scene.World.Environment["MAIL_FROM"] = "Club <office@example.test>";
-        return scene;
-    }
+    public static async Task<MailScene> SetAsync(PostgresFixture fixture, SmtpServerOptions? options = null) =>
+        new(await fixture.WorldAsync(), SmtpServer.Start(options));
 
     public Task<long> MailAsync(
         string to = "ada@example.test", string subject = "Hello", string text = "How are you?", string kind = "receipt", long? user = null) =>

@@ -20,9 +20,14 @@ internal static class MemberScene
     public static async Task<JobWorld> DeskAsync(this PostgresFixture fixture)
     {
         var world = await fixture.WorldAsync();
+        await world.SeedDeskAsync();
+        return world;
+    }
+
+    public static async Task SeedDeskAsync(this JobWorld world)
+    {
         await world.ExecuteAsync("INSERT INTO users (email, name, role) VALUES ('desk@example.test', 'desk', 'staff')");
         Assert.Equal(Ada, await world.UserAsync("ada"));
-        return world;
     }
 
     public static Task HoldsAsync(this JobWorld world, string type, DateOnly end, DateOnly? start = null, long user = Ada) => world.ExecuteAsync(

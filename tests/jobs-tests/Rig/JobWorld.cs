@@ -14,6 +14,8 @@ public sealed class JobWorld : IAsyncDisposable
     private readonly ThrowawayPostgres _server;
     private readonly Action<FakeStripeProcess> _giveBack;
     private readonly NpgsqlDataSource _owner;
+    private readonly Dictionary<string, string?> _plain;
+    private readonly List<object> _beside = [];
 
     internal JobWorld(ThrowawayPostgres server, string database, FakeStripeProcess stripe, Action<FakeStripeProcess> giveBack)
     {
@@ -28,6 +30,7 @@ public sealed class JobWorld : IAsyncDisposable
             ["STAFF_EMAIL"] = "staff@example.test",
             ["PAYMENT_ACTION_URL"] = "https://example.test/pay/{payment_id}",
         };
+        _plain = new(Environment, StringComparer.Ordinal);
     }
 
     public string Database { get; }
@@ -37,6 +40,35 @@ public sealed class JobWorld : IAsyncDisposable
     public Dictionary<string, string?> Environment { get; }
 
     public ThrowawayPostgres Server => _server;
+
+    /// <summary>Something of the world's own besides PostgreSQL and Stripe, such as a mail server or a folder: it ends with the world.</summary>
+    public T With<T>(T thing)
+        where T : class
+    {
+        _beside.Add(thing);
+        return thing;
+    }
+
+    /// <summary>What <see cref="With"/> brought.</summary>
+    public T The<T>()
+        where T : class => _beside.OfType<T>().Single();
+
+    /// <summary>Nothing stands beside it any more, and the jobs' environment is as it was.</summary>
+    public async Task StripAsync()
+    {
+        foreach (var thing in _beside)
+        {
+            if (thing is IAsyncDisposable disposable)
+                await disposable.DisposeAsync();
+            if (thing is DirectoryInfo folder && Directory.Exists(folder.FullName))
+                folder.Delete(recursive: true);
+        }
+
+        _beside.Clear();
+        Environment.Clear();
+        foreach (var (name, value) in _plain)
+            Environment[name] = value;
+    }
 
     public JobProcess Start(string job, params string[] args) => JobProcess.Start(job, Environment, args);
 
@@ -145,6 +177,7 @@ public sealed class JobWorld : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await StripAsync();
         await _owner.DisposeAsync();
         await _server.DropDatabaseAsync(Database);
         _giveBack(Stripe);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 
 namespace Jobs.Tests.Rig;
 
@@ -30,7 +31,7 @@ public sealed record RoundTrip(int Number, int Connection, string Sql, string St
 /// BEGIN is one of its own, although it travels with the next. Connecting is one too, unless asked otherwise. Plain TCP
 /// only: requests for TLS are declined.
 /// </remarks>
-public sealed class PostgresProxy : IAsyncDisposable
+public sealed partial class PostgresProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<int, PostgresProxyConnection> _connections = new();
@@ -53,6 +54,11 @@ public sealed class PostgresProxy : IAsyncDisposable
     private string? _breakStep;
     private int _breaksToGo;
     private PostgresFault? _fault;
+    private string? _holdStep;
+    private int _holdsToGo;
+    private Phase _holdPhase;
+    private readonly TaskCompletionSource _held = NewSignal();
+    private readonly TaskCompletionSource _letGo = NewSignal();
 
     private PostgresProxy(string host, int port, bool countStartup)
     {
@@ -139,6 +145,27 @@ public sealed class PostgresProxy : IAsyncDisposable
     /// <summary>How often that went wrong.</summary>
     public int Broken { get; private set; }
 
+    /// <summary>
+    /// Holds the n-th time of a <see cref="RoundTrip.Step"/> back on its connection alone, before the server hears of it or before
+    /// the program hears the answer, until <see cref="LetGo"/>: then all goes on.
+    /// </summary>
+    public void HoldAt(string step, int time, Phase phase)
+    {
+        lock (_lock)
+            (_holdStep, _holdsToGo, _holdPhase) = (step, time, phase);
+    }
+
+    /// <summary>Completes when the round trip is held.</summary>
+    public Task Held => _held.Task;
+
+    public void LetGo() => _letGo.TrySetResult();
+
+    internal Task HoldAsync()
+    {
+        _held.TrySetResult();
+        return _letGo.Task;
+    }
+
     /// <summary>Cuts what is connected, counts from zero again and stops nowhere.</summary>
     public void Reset()
     {
@@ -196,6 +223,7 @@ public sealed class PostgresProxy : IAsyncDisposable
         await _ending.CancelAsync();
         _listener.Stop();
         Resume();
+        LetGo();
         DropAll();
         await _accepting;
         await Task.WhenAll(_connections.Values.Select(connection => connection.Running));
@@ -209,16 +237,17 @@ public sealed class PostgresProxy : IAsyncDisposable
     }
 
     /// <summary>Counts a round trip.</summary>
-    internal (int Number, bool Forward, bool Answer, PostgresFault? Fault) Begin(int connection, string sql, bool startup)
+    internal (int Number, bool Forward, bool Answer, PostgresFault? Fault, Phase? Hold) Begin(int connection, string sql, bool startup)
     {
         if (startup && !_countStartup)
-            return (0, true, true, null);
+            return (0, true, true, null, null);
         lock (_lock)
         {
             if (_stopAt > 0 && _roundTrips >= _stopAt)
-                return (0, false, false, null);
-            var step = sql == "COMMIT" && _previous.TryGetValue(connection, out var previous) ? $"COMMIT of {previous}" : sql;
-            _previous[connection] = sql;
+                return (0, false, false, null, null);
+            var named = RunId().Replace(sql, "*");
+            var step = sql == "COMMIT" && _previous.TryGetValue(connection, out var previous) ? $"COMMIT of {previous}" : named;
+            _previous[connection] = named;
             _log.Add(new RoundTrip(++_roundTrips, connection, sql, step));
             if (step == _stopStep && --_stepsToGo == 0)
                 _stopAt = _roundTrips;
@@ -228,7 +257,8 @@ public sealed class PostgresProxy : IAsyncDisposable
             var fault = step == _breakStep && (--_breaksToGo == 0 || (_breaksToGo < 0 && _fault!.Lasts)) ? _fault : null;
             if (fault is not null)
                 Broken++;
-            return (_roundTrips, !(stops && _phase == Phase.Before), !stops, fault);
+            Phase? hold = step == _holdStep && --_holdsToGo == 0 ? _holdPhase : null;
+            return (_roundTrips, !(stops && _phase == Phase.Before), !stops, fault, hold);
         }
     }
 
@@ -292,6 +322,10 @@ public sealed class PostgresProxy : IAsyncDisposable
             // The proxy ends.
         }
     }
+
+    // What a run calls after itself, such as a database to restore into, is the same step in the next.
+    [GeneratedRegex("[0-9a-f]{32}", RegexOptions.CultureInvariant, 1000)]
+    private static partial Regex RunId();
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -20,7 +20,7 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
     private volatile bool _mute;
 
     /// <summary>What becomes of the answer to a round trip.</summary>
-    private readonly record struct Answer(bool Withheld = false, bool OnlyErrors = false, PostgresFault? Fault = null);
+    private readonly record struct Answer(bool Withheld = false, bool OnlyErrors = false, bool Held = false, PostgresFault? Fault = null);
 
     public Task Running { get; private set; } = Task.CompletedTask;
 
@@ -121,7 +121,7 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
         if (proxy.Delay is { } delay)
             await Task.Delay(delay());
         await proxy.NotPausedAsync();
-        var (roundTrip, forward, answer, fault) = proxy.Begin(number, sql, startup);
+        var (roundTrip, forward, answer, fault, hold) = proxy.Begin(number, sql, startup);
         if (fault is not null)
         {
             await BreakAsync(fault, sql, batch);
@@ -130,7 +130,9 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
 
         if (forward)
         {
-            _answers.Enqueue(new Answer(Withheld: !answer));
+            if (hold == Phase.Before)
+                await proxy.HoldAsync();
+            _answers.Enqueue(new Answer(Withheld: !answer, Held: hold == Phase.After));
             await ForwardAsync(batch);
             return true;
         }
@@ -260,6 +262,8 @@ internal sealed class PostgresProxyConnection(PostgresProxy proxy, int number, T
 
             if (!_flushed && held.Length < 64 * 1024 && PartsOfAnAnswer.Contains(message.Type, StringComparison.Ordinal))
                 continue;
+            if (answer.Held && message.Type == 'Z')
+                await proxy.HoldAsync();
             await proxy.NotPausedAsync();
             await toClient.WriteAsync(held.GetBuffer().AsMemory(0, (int)held.Length));
             held.SetLength(0);

@@ -74,6 +74,34 @@ public sealed class PostgresProxyTests(PostgresFixture fixture) : IAsyncLifetime
         Assert.IsType<NpgsqlException>(await program, exactMatch: false);
     }
 
+    [Theory]
+    [InlineData(Phase.Before, 0)]
+    [InlineData(Phase.After, 1)]
+    public async Task A_held_round_trip_waits_alone_and_goes_on_when_let_go(Phase phase, int rows)
+    {
+        _proxy.HoldAt("INSERT INTO marks VALUES (1, 'a')", 1, phase);
+        await using var connection = await OpenAsync();
+        var held = connection.ExecuteAsync("INSERT INTO marks VALUES (1, 'a')");
+        await _proxy.Held.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+
+        await using var other = await OpenAsync();
+        await CountIsAsync(rows);
+        Assert.Equal(1, await other.ExecuteScalarAsync<int>("SELECT 1"));
+        Assert.False(held.IsCompleted);
+
+        _proxy.LetGo();
+        Assert.Equal(1, await held);
+        Assert.Equal(1, await CountAsync());
+    }
+
+    // What the server was sent a moment ago it may still be doing.
+    private async Task CountIsAsync(int rows)
+    {
+        for (var clock = System.Diagnostics.Stopwatch.StartNew(); await CountAsync() != rows && clock.Elapsed < TimeSpan.FromSeconds(10);)
+            await Task.Delay(10);
+        Assert.Equal(rows, await CountAsync());
+    }
+
     [Fact]
     public async Task Connecting_need_not_count()
     {

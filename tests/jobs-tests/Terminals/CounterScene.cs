@@ -10,15 +10,17 @@ namespace Jobs.Tests.Terminals;
 /// <summary>A counter: a world with the readers of a SumUp account of its own, and process-payment-queue as it runs every minute.</summary>
 internal sealed class CounterScene : IAsyncDisposable
 {
-    private CounterScene(JobWorld world, SumUpMerchant merchant) => (World, Merchant) = (world, merchant);
+    public CounterScene(JobWorld world, SumUpMerchant merchant) => (World, Merchant) = (world, merchant);
 
     public JobWorld World { get; }
     public SumUpMerchant Merchant { get; }
 
     /// <summary>Readers are called as their devices; times are short.</summary>
-    public static async Task<CounterScene> OpenAsync(PostgresFixture fixture, params string[] serials)
+    public static async Task<CounterScene> OpenAsync(PostgresFixture fixture, params string[] serials) =>
+        await OpenInAsync(await fixture.DeskAsync(), serials);
+
+    public static async Task<CounterScene> OpenInAsync(JobWorld world, params string[] serials)
     {
-        var world = await fixture.DeskAsync();
         var merchant = await SumUpMerchant.CreateInAsync(
             "EUR", new { card_wait_ms = 400, start_window_ms = 1500, valid_ms = 2500, terminate_ms = 50, script = new { start_after_ms = 20, after_ms = 80 } }, serials);
         merchant.OpenTo(world.Environment);
