@@ -41,7 +41,7 @@ public sealed class FakeStripeProcess : IAsyncDisposable
         foreach (var argument in args)
             start.ArgumentList.Add(argument);
         var process = Process.Start(start)!;
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         var line = await process.StandardOutput.ReadLineAsync(limit.Token);
         return line is not null && line.StartsWith("listening on ", StringComparison.Ordinal)
             ? new FakeStripeProcess(process, new Uri(line["listening on ".Length..]))

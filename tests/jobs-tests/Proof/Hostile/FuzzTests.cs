@@ -1,12 +1,18 @@
 using System.Text;
+using System.Text.RegularExpressions;
+using Jobs.Runs;
 using Jobs.Tests.Rig;
+using Jobs.Tests.Runs;
 using Xunit;
 
-namespace Jobs.Tests.Runs;
+namespace Jobs.Tests.Proof.Hostile;
 
 /// <summary>Seeded garbage: whatever an operator's shell, secret store or template makes of a value, the answer is a sentence.</summary>
-public sealed class FuzzTests(SharedWorld shared) : IClassFixture<SharedWorld>
+[Trait("Category", "Proof")]
+public sealed partial class FuzzTests(SharedWorld shared) : IClassFixture<SharedWorld>
 {
+    private static readonly int Times = Evidence.Full ? 250 : 10;
+
     private const string Secret = "hunter2hunter2";
 
     private static readonly string[] Scraps =
@@ -33,12 +39,14 @@ public sealed class FuzzTests(SharedWorld shared) : IClassFixture<SharedWorld>
     public async Task A_garbage_database_url_is_one_sentence(int seed)
     {
         var random = new Random(seed);
-        for (var i = 0; i < 25; i++)
+        for (var i = 0; i < Times; i++)
         {
             var url = Garbage(random, 8);
             // What happens to be a good address of a far host would only be waited for.
             await RunAsync("expire-subscriptions", shared.With(("DATABASE_URL", url)), mayReachFar: true, "--timeout", "1s");
         }
+
+        Evidence.Record("expire-subscriptions", Trouble.HostileInput, Times);
     }
 
     [Theory]
@@ -47,11 +55,13 @@ public sealed class FuzzTests(SharedWorld shared) : IClassFixture<SharedWorld>
     public async Task Garbage_options_are_one_sentence(int seed)
     {
         var random = new Random(seed);
-        for (var i = 0; i < 25; i++)
+        for (var i = 0; i < Times; i++)
         {
-            string[] args = [.. Enumerable.Range(0, random.Next(1, 4)).SelectMany(_ => Argument(random))];
+            string[] args = [.. Enumerable.Range(0, random.Next(1, 4)).SelectMany(_ => Argument(random, Options))];
             await RunAsync("expire-subscriptions", shared.World.Environment, mayReachFar: false, args);
         }
+
+        Evidence.Record("expire-subscriptions", Trouble.HostileInput, Times);
     }
 
     [Theory]
@@ -60,14 +70,74 @@ public sealed class FuzzTests(SharedWorld shared) : IClassFixture<SharedWorld>
     public async Task Garbage_variables_are_one_sentence(int seed)
     {
         var random = new Random(seed);
-        for (var i = 0; i < 25; i++)
+        for (var i = 0; i < Times; i++)
         {
             var changes = Enumerable.Range(0, random.Next(1, 4))
                 .Select(_ => (Variables[random.Next(Variables.Length)], (string?)Garbage(random, 3)))
                 .ToArray();
-            await RunAsync(random.Next(2) == 0 ? "expire-subscriptions" : "autopayment", shared.With(changes), mayReachFar: true);
+            await RunAsync("autopayment", shared.With(changes), mayReachFar: true);
         }
+
+        Evidence.Record("autopayment", Trouble.HostileInput, Times);
     }
+
+    // They write files where they are told, start other jobs, or stay until they are stopped.
+    private static readonly string[] LeftOut = ["render", "run", "backfill", "scheduler", "dashboard", "report", "manifest"];
+
+    public static TheoryData<string> Jobs => [.. Catalogue.Jobs.Select(job => job.Name)];
+
+    /// <summary>Every option and variable that the job's own help lists.</summary>
+    [Theory]
+    [MemberData(nameof(Jobs))]
+    public async Task Garbage_in_any_option_or_variable_of_a_job_is_one_sentence_and_writes_nothing(string job)
+    {
+        var helps = new List<(string[] Command, string Help)> { ([], await HelpAsync(job)) };
+        if (job == "jobctl")
+        {
+            var commands = Command().Matches(helps[0].Help.Split("Options:")[0]).Select(m => m.Groups["name"].Value).Except(LeftOut, StringComparer.Ordinal).ToList();
+            Assert.Contains("explain", commands);
+            helps.Clear();
+            foreach (var command in commands)
+                helps.Add(([command], await HelpAsync(job, command)));
+        }
+
+        var times = Evidence.Full ? 60 : 2;
+        var before = await shared.World.StateAsync();
+        await Evidence.EveryAsync(job, Trouble.HostileInput, Enumerable.Range(0, times * Math.Min(helps.Count, 5)), async n =>
+        {
+            var random = new Random((n * 31) + job.Length);
+            var (command, help) = helps[n % helps.Count];
+            var options = Option().Matches(help).Select(m => m.Groups["name"].Value).Where(name => !WritesFiles().IsMatch(name)).ToList();
+            var variables = Variable().Matches(help).Select(m => m.Groups["name"].Value).Where(name => !WritesFiles().IsMatch(name)).ToList();
+            // A mistake that happens to be a valid order is carried out.
+            string[] safe = options.Contains("--dry-run", StringComparer.Ordinal) ? ["--dry-run"] : [];
+            string[] args = [.. command, .. Enumerable.Range(0, random.Next(0, 4)).SelectMany(_ => Argument(random, options)), .. safe];
+            var changes = Enumerable.Range(0, random.Next(1, 4)).Select(_ => variables[random.Next(variables.Count)]).Where(name => name != "JOBS_DRY_RUN")
+                .Distinct().Select(name => (name, (string?)Garbage(random, 3))).ToArray();
+            await RunAsync(job, shared.With(changes), mayReachFar: true, args);
+        });
+        Assert.Equal(before, await shared.World.StateAsync());
+    }
+
+    private async Task<string> HelpAsync(string job, params string[] command)
+    {
+        using var process = JobProcess.Start(job, shared.World.Environment, [.. command, "--help"]);
+        var result = await process.EndAsync();
+        Assert.True(result.ExitCode == 0 && result.Stdout.Contains("Environment:", StringComparison.Ordinal), result.ToString());
+        return result.Stdout;
+    }
+
+    [GeneratedRegex("^  (?<name>[a-z]+) {2,}", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Command();
+
+    [GeneratedRegex("^  (?<name>--[a-z-]+)", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Option();
+
+    [GeneratedRegex(@"(\[env: |^  )(?<name>[A-Z][A-Z_0-9]+)(\]| )", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Variable();
+
+    [GeneratedRegex("html|file|dir|folder|path|archive|backup|bin|to$", RegexOptions.IgnoreCase, 1000)]
+    private static partial Regex WritesFiles();
 
     private static async Task RunAsync(string job, Dictionary<string, string?> environment, bool mayReachFar, params string[] args)
     {
@@ -88,9 +158,9 @@ public sealed class FuzzTests(SharedWorld shared) : IClassFixture<SharedWorld>
         }
     }
 
-    private static string[] Argument(Random random)
+    private static string[] Argument(Random random, IReadOnlyList<string> options)
     {
-        var option = Options[random.Next(Options.Length)];
+        var option = options[random.Next(options.Count)];
         return random.Next(3) switch
         {
             0 => [option],
