@@ -3,7 +3,6 @@ using System.Globalization;
 using Jobs.Testing;
 using Jobs.Tests.Crash;
 using Jobs.Tests.Rig;
-using Npgsql;
 using Xunit;
 
 namespace Jobs.Tests.Proof.Database;
