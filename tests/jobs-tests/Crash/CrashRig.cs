@@ -184,7 +184,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         await using var proxy = await PostgresProxy.StartAsync(world.Server.Host, world.Server.Port);
         proxy.HoldAt(point.Step, point.Time, point.Phase);
         using var frozen = StartThrough(proxy, world);
-        var end = frozen.EndAsync();
+        var end = frozen.EndAsync(WhileItSleeps);
         if (await Task.WhenAny(proxy.Held, end) == end)
             return null;
         await QuietAsync(world);
@@ -206,7 +206,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         foreach (var (name, value) in settings)
             environment[name] = value;
         using var frozen = JobProcess.Start(scenario.Job, environment, ["--output", "json", .. scenario.Args]);
-        var end = frozen.EndAsync();
+        var end = frozen.EndAsync(WhileItSleeps);
         var held = outside.HeldAsync();
         if (await Task.WhenAny(held, end) == end)
             return null;
@@ -220,6 +220,9 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         frozen.Signal("CONT");
         return await end;
     }
+
+    // All that the others do is done meanwhile.
+    private static readonly TimeSpan WhileItSleeps = TimeSpan.FromMinutes(10);
 
     private async Task TakeOverAsync(JobWorld world)
     {

@@ -12,7 +12,7 @@ internal sealed class StripeCalls(JobWorld world) : Outside
 
     public override Task HoldAsync(OutsideStep step) => world.Stripe.FaultAsync(step.Hold, new { nth = step.Number });
 
-    public override Task HeldAsync() => world.Stripe.HeldAsync(waitMs: 30_000);
+    public override Task HeldAsync() => world.Stripe.HeldAsync(waitMs: 90_000);
 
     public override async Task LetGoAsync()
     {
@@ -63,7 +63,7 @@ internal sealed class SmtpSteps(JobWorld world, SmtpServer server, int mails) : 
 
     public override async Task HeldAsync()
     {
-        await server.HeldAsync();
+        await server.HeldAsync(TimeSpan.FromSeconds(90));
         // Whatever the server does with the text: the last byte has left.
         while (_at == SmtpStep.Text && await world.ScalarAsync<long>("SELECT count(*) FROM notifications WHERE handed_over_at IS NOT NULL AND status = 'sending'") == 0)
             await Task.Delay(10);

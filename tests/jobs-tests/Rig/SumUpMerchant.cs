@@ -106,7 +106,7 @@ public sealed class SumUpMerchant
     /// <summary>Waits until a request is held.</summary>
     public async Task HeldAsync(int count = 1)
     {
-        for (var end = DateTime.UtcNow.AddSeconds(30); (await GetAsync("held")).GetProperty("held").GetInt32() < count;)
+        for (var end = DateTime.UtcNow.AddSeconds(90); (await GetAsync("held")).GetProperty("held").GetInt32() < count;)
         {
             if (DateTime.UtcNow > end)
                 throw new TimeoutException($"{count} requests did not come to be held");
