@@ -90,8 +90,7 @@ public sealed class Migrate(JobRun run, Db db, JobOptions options, Settings sett
             {
                 run.Log.LogWarning("{Script} waits for a busy table or another `migrate`", script.Name);
             }
-            catch (PostgresException e) when (!Db.IsPassing(e)
-                && e.SqlState is not (PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.ReadOnlySqlTransaction))
+            catch (PostgresException e) when (!Db.IsPassing(e) && !Db.TakesNoWrites(e) && e.SqlState != PostgresErrorCodes.InsufficientPrivilege)
             {
                 throw new OperatorException(
                     $"the script {script.Name} failed and was rolled back: {e.SqlState} {e.MessageText}{(e.InternalQuery == script.Sql && e.InternalPosition > 0 ? $" (line {Line(script.Sql, e.InternalPosition)})" : "")}", e);

@@ -163,9 +163,14 @@ public sealed class JobRun
     private static bool EndsRun(Exception e) =>
         e is StopRunException or StripeException { IsAuthentication: true } or StripeException { IsPermission: true } || Db.IsPassing(e) || Db.TakesNoWrites(e);
 
-    /// <summary>Counts, logs and remembers an item that failed; the tenth in a row ends the run.</summary>
+    /// <summary>Counts, logs and remembers an item that failed; the tenth in a row ends the run, and so does what is no item's fault.</summary>
     public async Task FailItemAsync(string item, Exception e)
     {
+        if (EndsRun(e))
+        {
+            throw e as StopRunException ?? new StopRunException(Failures.Sentence(e), e);
+        }
+
         Counters.Add("failed");
         Log.LogError(Failures.IsProviders(e) ? null : e, "Item {Item} failed: {Reason}", item, e.Message);
         Item(item, "failed", ("error", Failures.Sentence(e)));

@@ -207,6 +207,7 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
         INSERT INTO job_runs (id, job, trigger, actor, status, started_at, finished_at, counters, error, host, version)
         VALUES (@RunId, @Job, @Trigger, @Actor, @Status, clock_timestamp() - make_interval(secs => @Seconds), clock_timestamp(),
                 @Counters::jsonb, @Error, @Host, @Version)
+        ON CONFLICT (id) DO NOTHING
         """;
 
     /// <summary>The whole run at once, for the job that makes the ledger's tables.</summary>

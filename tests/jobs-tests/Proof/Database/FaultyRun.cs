@@ -1,4 +1,5 @@
 using System.Globalization;
+using Jobs.Runs;
 using Jobs.Tests.Crash;
 using Jobs.Tests.Rig;
 using Jobs.Tests.Runs;
@@ -26,6 +27,18 @@ internal static class FaultyRun
         var all = Scenarios.Names().Select(row => Scenarios.Find(row.Data));
         return [.. (Evidence.Full ? all : all.Where(s => s.MovesMoney()).UnionBy(all, s => s.MovesMoney() ? s.Name : s.Job)).Select(s => s.Name)];
     }
+
+    /// <summary>Those of jobs that log in with the role that reads and writes rows, and keep to the common command line.</summary>
+    public static TheoryData<string> NamesOfRuns() => Where(_ => true);
+
+    /// <summary>In `make test` the money jobs alone.</summary>
+    public static TheoryData<string> NamesOfMoney() => Where(scenario => Evidence.Full || scenario.MovesMoney());
+
+    private static TheoryData<string> Where(Func<Scenario, bool> condition) =>
+    [
+        .. Names().Select(row => Scenarios.Find(row.Data))
+            .Where(scenario => Catalogue.Find(scenario.Job).Kind is JobKind.Scheduled or JobKind.OnDemand && condition(scenario)).Select(scenario => scenario.Name),
+    ];
 
     // A run that a slow machine drew out renewed its lease, and the next one may not.
     private static bool IsHeartbeat(string step) => step.Contains("UPDATE leases SET expires_at", StringComparison.Ordinal);

@@ -36,7 +36,7 @@ public sealed class PoolerTests(PostgresFixture fixture, PoolerOfTests pooler) :
         """;
 
     [Theory]
-    [MemberData(nameof(Scenarios.Names), MemberType = typeof(Scenarios))]
+    [MemberData(nameof(FaultyRun.NamesOfRuns), MemberType = typeof(FaultyRun))]
     public async Task By_way_of_a_pooler_every_run_ends_as_without_one(string name)
     {
         Assert.SkipWhen(pooler.Running is null, pooler.WhyNot);
@@ -59,7 +59,7 @@ public sealed class PoolerTests(PostgresFixture fixture, PoolerOfTests pooler) :
     }
 
     [Theory]
-    [MemberData(nameof(FaultyRun.Names), MemberType = typeof(FaultyRun))]
+    [MemberData(nameof(FaultyRun.NamesOfMoney), MemberType = typeof(FaultyRun))]
     public async Task Two_runs_at_once_by_way_of_a_pooler_do_what_one_does(string name)
     {
         Assert.SkipWhen(pooler.Running is null, pooler.WhyNot);
@@ -83,7 +83,7 @@ public sealed class PoolerTests(PostgresFixture fixture, PoolerOfTests pooler) :
     }
 
     [Theory]
-    [MemberData(nameof(FaultyRun.Names), MemberType = typeof(FaultyRun))]
+    [MemberData(nameof(FaultyRun.NamesOfMoney), MemberType = typeof(FaultyRun))]
     public async Task Killed_half_way_by_way_of_a_pooler_the_next_run_completes_the_work(string name)
     {
         Assert.SkipWhen(pooler.Running is null, pooler.WhyNot);

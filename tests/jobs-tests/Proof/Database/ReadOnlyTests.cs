@@ -14,7 +14,7 @@ public sealed class ReadOnlyTests(PostgresFixture fixture)
     public const string Sentence = "the database is read-only (a standby?); point DATABASE_URL at the primary server";
 
     [Theory]
-    [MemberData(nameof(FaultyRun.Names), MemberType = typeof(FaultyRun))]
+    [MemberData(nameof(FaultyRun.NamesOfRuns), MemberType = typeof(FaultyRun))]
     public async Task Where_nothing_may_be_written_nothing_is_done(string name)
     {
         var scenario = Scenarios.Find(name);
@@ -38,7 +38,7 @@ public sealed class ReadOnlyTests(PostgresFixture fixture)
     }
 
     [Theory]
-    [MemberData(nameof(FaultyRun.Names), MemberType = typeof(FaultyRun))]
+    [MemberData(nameof(FaultyRun.NamesOfMoney), MemberType = typeof(FaultyRun))]
     public async Task What_becomes_read_only_in_the_middle_of_a_run_ends_it_and_the_next_completes_the_work(string name)
     {
         var scenario = Scenarios.Find(name);

@@ -11,7 +11,7 @@ namespace Jobs.Tests.Proof.Database;
 public sealed class RestartTests(OwnServer own, PostgresFixture fixture)
 {
     [Theory]
-    [MemberData(nameof(FaultyRun.Names), MemberType = typeof(FaultyRun))]
+    [MemberData(nameof(FaultyRun.NamesOfMoney), MemberType = typeof(FaultyRun))]
     public async Task A_run_outlives_a_restart_and_does_what_it_would_have_done(string name)
     {
         var server = await own.ServerAsync();
