@@ -39,7 +39,7 @@ public sealed partial record Truth(string State, string Taken)
         if (!actors)
             lines = Actor().Replace(lines, "");
         var tables = lines.Split("\n\n").Select(table => table.Split('\n')).Select(rows =>
-            string.Join('\n', rows.Take(1).Concat(rows.Skip(1).Where(row => !row.Contains("\"kind\":\"staff_", StringComparison.Ordinal)).Order(StringComparer.Ordinal))));
+            string.Join('\n', rows.Take(1).Concat(rows.Skip(1).Where(row => row.Length > 0 && !row.Contains("\"kind\":\"staff_", StringComparison.Ordinal)).Order(StringComparer.Ordinal))));
         return string.Join("\n\n", tables);
     }
 

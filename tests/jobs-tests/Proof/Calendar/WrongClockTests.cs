@@ -27,7 +27,7 @@ public sealed class WrongClockTests(PostgresFixture fixture)
         {
             ["LD_PRELOAD"] = Library,
             ["FAKETIME_TIMESTAMP_FILE"] = file,
-            ["FAKETIME_NO_CACHE"] = "1",
+            ["FAKETIME_CACHE_DURATION"] = "1",
             ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",
         };
     }
@@ -105,6 +105,8 @@ public sealed class WrongClockTests(PostgresFixture fixture)
                 using var process = JobProcess.Start(rig.Job, With(world, file), ["--output", "json", .. Scenarios.Find(scenario).Args]);
                 await world.Stripe.HeldAsync(waitMs: 60_000);
                 await File.WriteAllTextAsync(file, point.Clock + "\n");
+                // The library looks at the file once a second.
+                await Task.Delay(1200);
                 await world.Stripe.ReleaseAsync();
                 var result = await process.EndAsync();
                 // A key that looks too old is not sent any more, and the next run sends it.

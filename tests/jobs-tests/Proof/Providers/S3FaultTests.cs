@@ -217,7 +217,8 @@ public sealed class S3FaultTests(PostgresFixture fixture) : IAsyncDisposable
     {
         await OneIsWholeAsync(s3);
         var keys = await s3.KeysAsync();
-        Assert.True(keys.Count == 2 && keys[0][..^5] == keys[1][..^5], string.Join(' ', keys));
+        // The dump, its checksum and its manifest.
+        Assert.True(keys.Count == 3 && keys[1] == $"{keys[0]}.sha256" && keys[0][..^5] == keys[2][..^5], string.Join(' ', keys));
         Assert.Equal(0, await s3.UploadsAsync());
         Assert.Single(await world.ListedAsync("deleted_at IS NULL"));
         await world.NoScratchAsync();

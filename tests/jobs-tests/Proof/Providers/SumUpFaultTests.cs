@@ -51,6 +51,7 @@ public sealed class SumUpFaultTests(PostgresFixture fixture)
     [Fact]
     public async Task All_calls_of_a_kind_go_wrong_for_the_whole_run()
     {
+        Assert.SkipUnless(Evidence.Full, "minutes of waiting for results that do not come: make proof");
         var points = from kind in Enumerable.Range(0, Kinds.Length)
                      from fault in Enumerable.Range(0, Faults.Length)
                      where Evidence.Full ? Kinds[kind].Method == "GET" || !IsALie(Faults[fault]) : fault == kind * 4
