@@ -9,7 +9,7 @@ namespace Jobs;
 /// </summary>
 internal sealed class Leftovers(JobRun run, Shelf shelf, BackupRows rows, NpgsqlConnection connection)
 {
-    /// <returns>The backups there are.</returns>
+    /// <returns>The backups there are, without one that a run is still proving: it is nobody else's to remove.</returns>
     public async Task<IReadOnlyList<Backup>> TidyAsync(CancellationToken cancellation)
     {
         // In this order: whatever a run did that had ended when it was asked for is among the files. The other way round, a backup that is
@@ -42,16 +42,16 @@ internal sealed class Leftovers(JobRun run, Shelf shelf, BackupRows rows, Npgsql
             run.Log.LogOrphan(shelf.Store.UrlOf(file));
         }
 
-        return [.. backups.Values.OrderBy(b => b.TakenAt).ThenBy(b => b.Name, StringComparer.Ordinal)];
+        return [.. backups.Values.Where(b => !alive.Contains(b.Name)).OrderBy(b => b.TakenAt).ThenBy(b => b.Name, StringComparer.Ordinal)];
     }
 
-    /// <summary>Those that a run is making at this moment.</summary>
+    /// <summary>Those that a run is making or proving at this moment.</summary>
     private async Task<HashSet<string>> AliveAsync(IEnumerable<BackupRows.Row> known, CancellationToken cancellation)
     {
         var alive = new HashSet<string>(StringComparer.Ordinal);
         foreach (var row in known)
         {
-            if (row is { FinishedAt: null, DeletedAt: null, RunId: { } id } && await Server.LivesAsync(connection, id, cancellation))
+            if (row is { VerifiedAt: null, DeletedAt: null, RunId: { } id } && await Server.LivesAsync(connection, id, cancellation))
             {
                 alive.Add(row.Name);
             }

@@ -133,19 +133,29 @@ internal sealed class MoneyChecks(ToolRun run, Db db, Repairs? repairs, TimeSpan
     private async Task<Finding> BookingsAsync(CancellationToken cancellation)
     {
         var zone = BusinessZone.From(run.Settings);
-        var found = await Ranges.ByDayAsync<Unbooked>(db, "bookings", since, Lacking, (from, to) => new { From = from, To = to, Zone = zone.Id }, cancellation);
+        var found = await UnbookedAsync();
         if (found.Count == 0)
         {
             return Finding.Ok("bookings", $"each success of the last {Duration.Format(since)} has its receipt and what it paid for");
         }
 
         var notes = repairs is null ? [] : await repairs.BookAsync(found, cancellation);
-        var left = found.Where(payment => !notes.ContainsKey(payment.Id)).ToList();
+        // A job or another doctor may have booked it meanwhile.
+        var still = repairs is null ? found : await UnbookedAsync();
+        var left = found.Where(payment => !notes.ContainsKey(payment.Id) && still.Exists(s => s.Id == payment.Id)).ToList();
+        if (left.Count + notes.Count == 0)
+        {
+            return Finding.Ok("bookings", "what lacked its receipt was booked meanwhile");
+        }
+
         var says = string.Join("; ", notes.Values.Concat(left.Count > 0 ? [$"succeeded, but without {Ranges.Listed(left, p => string.Create(CultureInfo.InvariantCulture, $"{p.Lacks} (payment {p.Id})"))}"] : []));
         return left.Count == 0 ? new("bookings", Health.Fixed, says)
             : Finding.Wrong("bookings", says, left.Exists(p => p is { Lacks: "receipt", Provider: "stripe" }) && repairs is null
                 ? "jobctl doctor --fix books what Stripe has taken; for the rest look at the payment's history in audit_logs"
                 : "look at the payment's history in audit_logs: somebody changed rows by hand; put right what they paid for, or refund it");
+
+        Task<List<Unbooked>> UnbookedAsync() =>
+            Ranges.ByDayAsync<Unbooked>(db, "bookings", since, Lacking, (from, to) => new { From = from, To = to, Zone = zone.Id }, cancellation);
     }
 
     private sealed class Pair

@@ -57,8 +57,11 @@ internal static class BackupScenarios
         var folder = await SeedAsync(world);
         var good = await GoodAsync(world, folder);
         await File.WriteAllBytesAsync(folder.Path($"{good.Name}.dump"), good.Dump);
+        await File.WriteAllTextAsync(folder.Path($"{good.Name}.dump.sha256"), Checksum(good));
         await File.WriteAllTextAsync(folder.Path($"{good.Name}.json"), good.Manifest);
     }
+
+    private static string Checksum(Good good) => $"{BackupScene.Sum(good.Dump)}  {good.Name}.dump\n";
 
     private static async Task SeedBucketAsync(JobWorld world)
     {
@@ -67,6 +70,7 @@ internal static class BackupScenarios
         s3.OpenTo(world);
         (world.Environment["BACKUP_URL"], world.Environment["ARCHIVE_URL"]) = (world.Environment["ARCHIVE_URL"], null);
         await s3.WriteAsync($"kept/{good.Name}.dump", good.Dump);
+        await s3.WriteAsync($"kept/{good.Name}.dump.sha256", System.Text.Encoding.UTF8.GetBytes(Checksum(good)));
         await s3.WriteAsync($"kept/{good.Name}.json", System.Text.Encoding.UTF8.GetBytes(good.Manifest));
         await world.ExecuteAsync("DELETE FROM backups");
     }
@@ -120,7 +124,8 @@ internal static class BackupScenarios
         var s3 = world.The<FakeS3Process>();
         Assert.Equal(0, await s3.UploadsAsync());
         var keys = await s3.KeysAsync();
-        Assert.True(keys.Count == 2 && keys[0][..^5] == keys[1][..^5], string.Join(' ', keys));
+        // The dump, its checksum and its manifest.
+        Assert.True(keys.Count == 3 && keys[1] == $"{keys[0]}.sha256" && keys[0][..^5] == keys[2][..^5], string.Join(' ', keys));
         Assert.Single(await world.ListedAsync("deleted_at IS NULL"));
         await world.NoScratchAsync();
     }

@@ -104,7 +104,7 @@ internal sealed partial class FileSteps : Outside
     }
 
     // Ids of runs, times, the number of a test's database.
-    [GeneratedRegex("[0-9a-f]{32}|[0-9]+", RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex("[0-9a-f]{8,}|[0-9]+", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex Varying();
 }
 
