@@ -163,7 +163,8 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
             Assert.Equal(1, (await world.BackedUpAsync(KeepOne)).Counter("verified"));
             Assert.Equal(0, await shared.S3.UploadsAsync());
             var keys = await shared.S3.KeysAsync();
-            Assert.True(keys.Count == 2 && keys[0][..^5] == keys[1][..^5], $"after {requests[call - 1]}: {string.Join(' ', keys)}");
+            // The dump, its checksum and its manifest.
+            Assert.True(keys.Count == 3 && keys[1] == $"{keys[0]}.sha256" && keys[0][..^5] == keys[2][..^5], $"after {requests[call - 1]}: {string.Join(' ', keys)}");
             Assert.Single(await world.ListedAsync("deleted_at IS NULL"));
             await world.NoScratchAsync();
         }

@@ -36,7 +36,11 @@ internal static class BackupScenarios
         Alike = Counted,
         // How far retention has to go.
         Varies = true,
-        Meanwhile = world => WholeAsync(world.The<Shelf>().Folder),
+        Meanwhile = async world =>
+        {
+            await WholeAsync(world.The<Shelf>().Folder);
+            await GoneAsync(world);
+        },
         // That day's last stays.
         Judge = (world, _) => world.AllIsWellAsync(world.The<Shelf>().Folder, 1),
     };
@@ -46,6 +50,7 @@ internal static class BackupScenarios
         Args = KeepOne,
         Outside = world => new BucketCalls(world.The<FakeS3Process>()),
         OnlyOutside = true,
+        Meanwhile = GoneAsync,
         Judge = (world, _) => AllIsWellInBucketAsync(world),
     };
 
@@ -109,6 +114,20 @@ internal static class BackupScenarios
             Name = _good.Name.Replace(_good.Database, world.Database, StringComparison.Ordinal),
             Manifest = _good.Manifest.Replace(_good.Database, world.Database, StringComparison.Ordinal),
         };
+    }
+
+    // PostgreSQL learns a moment later that a client was killed; until then it is taken for alive, and its scratch database is left to it.
+    private const string Sessions =
+        """
+        SELECT count(*) FROM pg_stat_activity AS s
+        WHERE s.pid <> pg_backend_pid() AND s.application_name LIKE '%backup%'
+          AND (s.datname = current_database() OR EXISTS (SELECT FROM backups AS b WHERE s.datname ~ replace(b.run_id::text, '-', '')))
+        """;
+
+    private static async Task GoneAsync(JobWorld world)
+    {
+        for (var patience = 0; patience < 200 && await world.ScalarAsync<long>(Sessions) > 0; patience++)
+            await Task.Delay(100);
     }
 
     /// <summary>Whatever stands under the name of a dump is whole, and one of them is verified.</summary>

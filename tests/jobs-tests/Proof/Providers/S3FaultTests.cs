@@ -151,7 +151,8 @@ public sealed class S3FaultTests(PostgresFixture fixture) : IAsyncDisposable
     [Fact]
     public async Task The_bucket_goes_wrong_for_the_whole_run_while_a_backup_goes_there() => await Evidence.EveryAsync(
         "backup-database", Trouble.ProviderFault,
-        from fault in Evidence.Full ? Faults : ["status:503"] from method in Evidence.Full ? ["PUT", "GET", "DELETE"] : new[] { "PUT" }
+        from fault in Evidence.Full ? Faults : ["status:503"]
+        from method in Evidence.Full ? ["PUT", "GET", "DELETE"] : new[] { "PUT" }
         // What is gone already is not missed.
         where (fault, method) is not ("status:404", "DELETE")
         select (fault, method),

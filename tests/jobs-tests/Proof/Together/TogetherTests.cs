@@ -98,8 +98,8 @@ public sealed class TogetherTests(PostgresFixture fixture)
         {
             (true, true) => 20,
             (false, true) => 8,
-            (true, false) => 1,
-            (false, false) => index % 6 == 0 ? 1 : 0,
+            (true, false) => index % 3 == 0 ? 1 : 0,
+            (false, false) => index % 18 == 0 ? 1 : 0,
         };
     }
 
