@@ -38,7 +38,8 @@ public sealed partial record Truth(string State, string Taken)
         lines = Number().Replace(lines, "");
         if (!actors)
             lines = Actor().Replace(lines, "");
-        var tables = lines.Split("\n\n").Select(table => table.Split('\n')).Select(rows =>
+        // A table without rows ends in a line end of its own.
+        var tables = lines.Replace("\n\n\n", "\n\n", StringComparison.Ordinal).Split("\n\n").Select(table => table.Split('\n')).Select(rows =>
             string.Join('\n', rows.Take(1).Concat(rows.Skip(1).Where(row => row.Length > 0 && !row.Contains("\"kind\":\"staff_", StringComparison.Ordinal)).Order(StringComparer.Ordinal))));
         return string.Join("\n\n", tables);
     }

@@ -33,7 +33,7 @@ public sealed class DiskFullTests(OwnServer own, PostgresFixture fixture)
         try
         {
             await server.ExecuteAsync("postgres", $"CREATE TABLESPACE small LOCATION '{disk}'");
-            foreach (var name in FaultyRun.Names().Select(row => row.Data))
+            foreach (var name in FaultyRun.NamesOfMoney().Select(row => row.Data))
                 await FillAsync(server, Scenarios.Find(name), disk);
             await server.ExecuteAsync("postgres", "DROP TABLESPACE small");
         }

@@ -84,7 +84,7 @@ public sealed class StandbyTests(OwnServer own, PostgresFixture fixture)
     {
         var server = await own.ServerAsync();
         Assert.SkipWhen(server.BinDirectory is null, "the server's own programs are not on this machine");
-        var scenarios = FaultyRun.Names().Select(row => Scenarios.Find(row.Data)).Where(scenario => Evidence.Full || scenario.MovesMoney()).ToList();
+        var scenarios = FaultyRun.NamesOfRuns().Select(row => Scenarios.Find(row.Data)).Where(scenario => Evidence.Full || scenario.MovesMoney()).ToList();
         var worlds = new Dictionary<string, JobWorld>(StringComparer.Ordinal);
         var folder = Directory.CreateTempSubdirectory("jobs-standby-");
         try
