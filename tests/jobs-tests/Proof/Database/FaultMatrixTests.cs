@@ -34,7 +34,7 @@ public sealed class FaultMatrixTests(PostgresFixture fixture)
     ];
 
     [Theory]
-    [MemberData(nameof(Scenarios.Names), MemberType = typeof(Scenarios))]
+    [MemberData(nameof(FaultyRun.NamesOfMatrix), MemberType = typeof(FaultyRun))]
     public async Task Whatever_goes_wrong_at_a_round_trip_the_end_is_that_of_an_undisturbed_run(string name)
     {
         var scenario = Scenarios.Find(name);
