@@ -5,6 +5,7 @@ set -u
 cd "$(dirname "$0")/.."
 log=artifacts/test-output.txt
 program=artifacts/bin/jobs-tests/release/jobs-tests
+rm -f artifacts/proof.md
 
 # Many tests wait for time-outs: more of them at once than there are CPUs.
 # On the screen: what failed or was skipped, and every 50 tests how far it is. The log has every test.
@@ -25,6 +26,12 @@ failed=$((failed + errors))
 if [ "$failed" -gt 0 ]; then
     echo
     awk '/\[(STARTING|FINISHED|PASS|SKIP|NOT RUN)\]/ { on = 0 } /\[(FAIL|ERROR)\]/ { on = 60 } on-- > 0 { print substr($0, 1, 1500) }' "$log"
+fi
+# What was tried, job by job (tests/jobs-tests/Proof).
+if [ -f artifacts/proof.md ]; then
+    echo
+    cat artifacts/proof.md
+    echo
 fi
 passed=$((total - failed - ${skipped:-0} - ${notrun:-0}))
 echo "$passed passed, $failed failed, ${skipped:-0} skipped"
