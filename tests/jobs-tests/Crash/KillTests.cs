@@ -47,6 +47,8 @@ public sealed class KillTests(PostgresFixture fixture)
             await rig.CompleteAsync(world, new Disturbance(Trouble.KilledAtCall, Step: step));
         }));
 
-        Assert.True(missed.Count <= steps.Count / 5, $"never reached: {string.Join("; ", missed)}");
+        // What is asked of Stripe is the same in each run.
+        var mayMiss = Scenarios.NamesOfCallers().Any(row => row.Data == scenario) ? 0 : steps.Count / 5;
+        Assert.True(missed.Count <= mayMiss, $"never reached: {string.Join("; ", missed)}");
     }
 }
