@@ -78,9 +78,7 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
 
     private async Task OnceAsync(Func<Tx, Task> work, TimeSpan statementTimeout, bool repetition, CancellationToken cancellation)
     {
-        // A server that accepts and stays silent keeps Npgsql from hearing the cancellation until its own time-out.
-        var opening = Interlocked.Exchange(ref _first, null) ?? source.OpenConnectionAsync(cancellation).AsTask();
-        await using var connection = await opening.WaitAsync(cancellation);
+        await using var connection = await OpenAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         _answered = true;
         var tx = new Tx(connection, transaction, TransactionSettings(statementTimeout), ReadOnly, repetition, cancellation);
@@ -89,6 +87,21 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
         {
             // Not cancellable: a commit on its way is better awaited than left in doubt.
             await transaction.CommitAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellation)
+    {
+        var opening = Interlocked.Exchange(ref _first, null) ?? source.OpenConnectionAsync(cancellation).AsTask();
+        try
+        {
+            // A server that accepts and stays silent keeps Npgsql from hearing the cancellation until its own time-out.
+            return await opening.WaitAsync(cancellation);
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            // Npgsql's patience ends at a time of day: when the clock is put back by weeks meanwhile, it is longer than any timer can wait.
+            return await source.OpenConnectionAsync(cancellation).AsTask().WaitAsync(cancellation);
         }
     }
 

@@ -27,7 +27,7 @@ internal sealed class JsonLine : ITextFormatter
             json.WriteString("message", message.ToString());
             foreach (var (name, value) in logEvent.Properties)
             {
-                json.WriteString(name, value is ScalarValue scalar ? Convert.ToString(scalar.Value, CultureInfo.InvariantCulture) : value.ToString(null, CultureInfo.InvariantCulture));
+                json.WriteString(name, Text(value));
             }
 
             if (logEvent.Exception is { } exception)
@@ -41,4 +41,12 @@ internal sealed class JsonLine : ITextFormatter
         output.Write(Encoding.UTF8.GetString(buffer.ToArray()));
         output.Write('\n');
     }
+
+    // Of an EventId, its name.
+    private static string? Text(LogEventPropertyValue value) => value switch
+    {
+        ScalarValue scalar => Convert.ToString(scalar.Value, CultureInfo.InvariantCulture),
+        StructureValue { Properties: [_, { Name: "Name", Value: ScalarValue { Value: string name } }] } => name,
+        _ => value.ToString(null, CultureInfo.InvariantCulture),
+    };
 }

@@ -162,10 +162,15 @@ internal sealed partial class Scratch : IAsyncDisposable
             await using var connection = await server.OpenAsync(name, cancellation);
             return await RelationsAsync(connection, cancellation) > 0;
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InvalidCatalogName)
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.AdminShutdown)
         {
-            // Another run dropped it meanwhile: there is nothing left to drop.
+            // Another run drops it at this moment. (Were it the server that goes down, the next question tells.)
             return true;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ObjectNotInPrerequisiteState)
+        {
+            // What is left of a database whose dropping was interrupted: PostgreSQL lets nobody in any more.
+            return false;
         }
     }
 

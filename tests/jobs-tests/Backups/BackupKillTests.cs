@@ -115,6 +115,22 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
         kill.WaitForExit();
     }
 
+    /// <summary>PostgreSQL lets nobody connect any more to a database whose dropping was interrupted.</summary>
+    [Fact]
+    public async Task Killed_while_it_dropped_its_scratch_database_the_next_run_drops_it()
+    {
+        var (world, folder) = await fixture.BusinessAsync();
+        await using var _ = world;
+        var left = $"jobs_backup_verify_{Guid.NewGuid():N}";
+        await world.ExecuteAsync($"CREATE DATABASE {left} OWNER {PostgresFixture.BackupLogin}");
+        await world.ExecuteAsync("UPDATE pg_database SET datconnlimit = -2 WHERE datname = @left", new { left });
+
+        await world.BackedUpAsync();
+
+        Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM pg_database WHERE datname = @left", new { left }));
+        folder.Delete(recursive: true);
+    }
+
     [Fact]
     public Task Killed_at_any_call_about_the_parts_of_a_dump_the_next_run_makes_it_good() => AtEachCallAsync("hang_after", inParts: true, async world =>
     {
