@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Dapper;
 using Npgsql;
 
 namespace Jobs.Database;
@@ -26,18 +25,16 @@ public sealed class Answers : IAsyncDisposable
     public async Task<T?> ReadSingleOrDefaultAsync<T>() => (await ReadAsync<T>()).SingleOrDefault();
 
     /// <summary>
-    /// The rows of the current answer: a class's properties by the columns' names, as Dapper does it, or one value each. The code
-    /// that Dapper makes for that is not made before there is a row, and a row is here whole before it is read: reading it never
-    /// blocks a thread.
+    /// The rows of the current answer: a class's properties by the columns' names, or one value each. A row is here whole before it
+    /// is read: reading it never blocks a thread.
     /// </summary>
     internal static async Task<List<T>> RowsAsync<T>(NpgsqlDataReader reader, CancellationToken cancellation)
     {
         var rows = new List<T>();
-        Func<DbDataReader, T>? row = null;
+        RowReader? row = null;
         while (await reader.ReadAsync(cancellation))
         {
-            row ??= IsValue(typeof(T)) ? Value<T> : reader.GetRowParser<T>();
-            rows.Add(row(reader));
+            rows.Add(IsValue(typeof(T)) ? Value<T>(reader) : (T)(row ??= new RowReader(typeof(T), reader)).Read(reader));
         }
 
         return rows;

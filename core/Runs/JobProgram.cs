@@ -28,6 +28,7 @@ public static class JobProgram
         where TJob : class, IJob =>
         RunAsync(
             args,
+            Catalogue.Find(typeof(TJob).Assembly.GetName().Name!),
             options ?? [],
             all =>
             {
@@ -37,10 +38,9 @@ public static class JobProgram
             outsideLedger);
 
     private static async Task<int> RunAsync(
-        string[] args, JobOption[] options, Action<IServiceCollection> services, Func<JobOptions, bool>? outsideLedger)
+        string[] args, JobDefinition job, JobOption[] options, Action<IServiceCollection> services, Func<JobOptions, bool>? outsideLedger)
     {
         var clock = Stopwatch.StartNew();
-        var job = Catalogue.Find(Assembly.GetEntryAssembly()!.GetName().Name!);
         using var stop = new StopSignal();
         var command = new JobCommand(job, options);
         var parsed = command.Parse(args);

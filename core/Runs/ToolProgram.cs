@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
-using System.Reflection;
 using Jobs.Database;
 
 namespace Jobs.Runs;
@@ -45,7 +44,7 @@ public static class ToolProgram
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] args, params ToolCommand[] commands)
     {
-        var tool = Catalogue.Find(Assembly.GetEntryAssembly()!.GetName().Name!);
+        var tool = Catalogue.Find("jobctl");
         using var stop = new StopSignal();
         var settings = Settings.Load();
         var redaction = new Redaction(settings);
