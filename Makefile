@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help demo test proof bench publish profile run render format image images images-size images-test push
+.PHONY: help demo test proof bench publish run render format image images images-size images-test push
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,14 +53,6 @@ demo: publish ## One bad morning of a small business: every job at work, a kill,
 	@dotnet build tests/fake-sumup -c Release -v quiet -clp:NoSummary
 	@dotnet build tests/demo -c Release -v quiet -clp:NoSummary
 	@artifacts/bin/demo/release/demo
-
-profile: publish ## Renew the list of methods that are compiled ahead for a quick start (docker/startup-profile)
-	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
-	@dotnet build tests/bench -c Release -v quiet -clp:NoSummary
-	@dotnet build docker/startup-profile -c Release -v quiet -clp:NoSummary
-	@rm -rf artifacts/jit && mkdir -p artifacts/jit
-	@JOBS_BENCH_JIT=artifacts/jit artifacts/bin/bench/release/bench --rows 20000 --rounds 1 --due 3000 --seconds 6 --orders 500 --objects 2000 --mails 500 --audit 20000 > /dev/null
-	@artifacts/bin/startup-profile/release/startup-profile artifacts/app docker/startup-profile/methods.txt --add artifacts/jit/*.txt
 
 bench: publish ## Measure the published jobs against their targets: make bench LINES=startup,expire
 	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary

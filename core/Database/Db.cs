@@ -52,7 +52,6 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
         return await done!;
     }
 
-    // Not generic, unlike what leads here: generic async methods are compiled anew at every start.
     private async Task RepeatAsync(Func<Tx, Task> work, TimeSpan statementTimeout, CancellationToken cancellation)
     {
         using var span = Spans.Transaction();

@@ -7,8 +7,8 @@ using NpgsqlTypes;
 namespace Jobs.Database;
 
 /// <summary>
-/// A statement's parameters from an object's properties of the same names. By reflection: Dapper makes and compiles code for each
-/// kind of object, which programs that live for a second never earn back.
+/// A statement's parameters from an object's properties of the same names. By reflection: Dapper makes code for each kind of object at
+/// run time, which a program compiled ahead of time cannot do.
 /// </summary>
 internal static class Parameters
 {
@@ -26,7 +26,7 @@ internal static class Parameters
         }
     }
 
-    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "These objects are of types of ours, which the trimmer keeps whole.")]
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "These objects are of types of ours, which are kept whole.")]
     private static PropertyInfo[] PropertiesOf(Type type) => type.GetProperties();
 
     private static bool IsNamed(string sql, string name)

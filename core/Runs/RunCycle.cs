@@ -9,8 +9,6 @@ namespace Jobs.Runs;
 internal sealed class RunCycle(
     JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock, bool production, Db db, RunTelemetry? telemetry)
 {
-    // A field and not the tasks' result: what async methods of Task, Task<bool> or Task<int> need is compiled ahead of time,
-    // what others need is compiled at every start.
     private (RunStatus Status, string? Error) _outcome;
 
     public async Task<int> GoAsync(Func<IJob> job)

@@ -148,7 +148,6 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
         }
     }
 
-    // Every run of every job goes this way: plain Npgsql starts a good deal faster than a mapper that compiles itself first.
     private Task TryAsync(string sql, string? gone, CancellationToken cancellation) =>
         db.TransactionAsync(
             async tx =>

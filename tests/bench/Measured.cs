@@ -20,14 +20,6 @@ internal sealed record Measured(int ExitCode, TimeSpan Wall, TimeSpan Cpu, long 
     public Measured Succeeding(string what) =>
         ExitCode == 0 ? this : throw new InvalidOperationException($"{what} ended with exit code {ExitCode}: {Stdout}{Stderr}");
 
-    /// <summary>Set: every measured program leaves a list there of the methods that its runtime compiled (`make profile`).</summary>
-    private static readonly string? JitLists = Environment.GetEnvironmentVariable("JOBS_BENCH_JIT");
-
-    public static bool IsProfiling => JitLists is not null;
-
-    private static IEnumerable<string> JitList() => JitLists is null ? []
-        : ["DOTNET_JitDisasmSummary=1", $"DOTNET_JitStdOutFile={Path.Combine(Path.GetFullPath(JitLists), Guid.NewGuid().ToString("n") + ".txt")}"];
-
     /// <summary>Runs a program with exactly these variables (and PATH), as it is or in a box.</summary>
     public static Measured Run(string program, IEnumerable<string> arguments, IEnumerable<KeyValuePair<string, string?>> environment, Box? box = null)
     {
@@ -37,7 +29,7 @@ internal sealed record Measured(int ExitCode, TimeSpan Wall, TimeSpan Cpu, long 
             var (stdout, stderr) = (Path.Combine(folder.FullName, "out"), Path.Combine(folder.FullName, "err"));
             // The shell only steps into the box and redirects; it becomes the program, which keeps its process id.
             string?[] line = ["sh", "-c", box?.Enter + "exec \"$0\" \"$@\" >" + stdout + " 2>" + stderr + " </dev/null", program, .. arguments, null];
-            string?[] variables = ["PATH=" + Environment.GetEnvironmentVariable("PATH"), .. environment.Where(e => e.Value is not null).Select(e => $"{e.Key}={e.Value}"), .. JitList(), null];
+            string?[] variables = ["PATH=" + Environment.GetEnvironmentVariable("PATH"), .. environment.Where(e => e.Value is not null).Select(e => $"{e.Key}={e.Value}"), null];
             var clock = Stopwatch.StartNew();
             if (posix_spawn(out var pid, "/bin/sh", 0, 0, line, variables) is var failure and not 0)
                 throw new InvalidOperationException($"posix_spawn: {Marshal.GetPInvokeErrorMessage(failure)}");

@@ -32,8 +32,6 @@ internal static class StartUp
     public static async Task<IReadOnlyList<Result>> MeasureBoxedAsync(Ground ground, Yardsticks yardsticks, int rounds)
     {
         const string Line = "startup, 0.1 CPU, 128 MiB";
-        if (Measured.IsProfiling)
-            return [Result.NotMeasured(Line, "every job", Yardsticks.Profiled)];
         var (box, whyNot) = Box.Make();
         using (box)
             return box is null ? [Result.NotMeasured(Line, "every job", whyNot)] : await MeasureAsync(ground, yardsticks, Line, rounds, warmUps: 1, box);

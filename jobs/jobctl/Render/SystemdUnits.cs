@@ -75,7 +75,7 @@ internal static class SystemdUnits
         SystemCallArchitectures=native
         SystemCallFilter=@system-service
         SystemCallErrorNumber=EPERM
-        # Not MemoryDenyWriteExecute: the runtime compiles some code while it runs.
+        MemoryDenyWriteExecute=yes
         """;
 
     private static string Target(IReadOnlyList<JobDefinition> scheduled) =>

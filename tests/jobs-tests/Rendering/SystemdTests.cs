@@ -26,6 +26,7 @@ public sealed partial class SystemdTests
             "ProtectClock", "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "ProtectControlGroups", "PrivateTmp",
             "PrivateDevices", "PrivateUsers", "RemoveIPC", "RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID",
             "LockPersonality", "KeyringMode", "SystemCallArchitectures", "SystemCallFilter", "SystemCallErrorNumber",
+            "MemoryDenyWriteExecute",
         ],
     };
 

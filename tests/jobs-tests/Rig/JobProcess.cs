@@ -15,7 +15,7 @@ public sealed record JobResult(int ExitCode, string Stdout, string Stderr)
     public override string ToString() => $"exit {ExitCode}\n{Stdout}\n{Stderr}";
 }
 
-/// <summary>A published job executable, trimmed as it ships, as a process of its own.</summary>
+/// <summary>A published job, compiled as it ships, as a process of its own.</summary>
 public sealed class JobProcess : IDisposable
 {
     private readonly Process _process;
@@ -72,7 +72,7 @@ public sealed class JobProcess : IDisposable
         }
         catch (OperationCanceledException e)
         {
-            var threads = $"{Threads()}\n{Dump()}";
+            var threads = Threads();
             Kill();
             throw new TimeoutException($"{_process.StartInfo.FileName} did not end in time\n{await _stdout}\n{await _stderr}\n{threads}", e);
         }
@@ -101,28 +101,6 @@ public sealed class JobProcess : IDisposable
             {
                 return "?";
             }
-        }
-    }
-
-    /// <summary>Its memory, for a debugger: a process that stands still does so once in thousands, and never when looked at.</summary>
-    private string Dump()
-    {
-        try
-        {
-            var file = Path.Combine(Path.GetTempPath(), $"{Path.GetFileName(_process.StartInfo.FileName)}-{_process.Id}.core");
-            var published = Path.GetDirectoryName(new FileInfo(_process.StartInfo.FileName).ResolveLinkTarget(returnFinalTarget: true)!.FullName)!;
-            using var dump = Process.Start(
-                new ProcessStartInfo(Path.Combine(published, "createdump"), ["--withheap", "--name", file, $"{_process.Id}"])
-                {
-                    UseShellExecute = false,
-                    RedirectStandardOutput = true,
-                    RedirectStandardError = true,
-                })!;
-            return dump.WaitForExit(TimeSpan.FromSeconds(30)) && dump.ExitCode == 0 ? $"its memory is in {file}" : "its memory could not be written";
-        }
-        catch (Exception e) when (e is IOException or System.ComponentModel.Win32Exception or NullReferenceException)
-        {
-            return $"its memory could not be written: {e.Message}";
         }
     }
 

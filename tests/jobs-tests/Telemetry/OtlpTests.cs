@@ -82,34 +82,4 @@ public sealed class OtlpTests(PostgresFixture fixture)
         Assert.True(run.Failed);
         Assert.Equal("failed", run.Attributes["job.status"]);
     }
-
-    /// <summary>What a run pays for that tells nobody: it must not so much as load a library.</summary>
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Libraries_for_a_collector_are_loaded_only_where_there_is_one(bool configured)
-    {
-        await using var world = await fixture.WorldAsync();
-        await using var collector = new HttpSink();
-        await SinkTests.DueAsync(world, 1);
-        if (configured)
-        {
-            world.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://{collector.Address}";
-        }
-        else
-        {
-            world.Environment["OTEL_SERVICE_NAME"] = "nobody-is-told";
-            world.Environment["METRICS_TEXTFILE_DIR"] = " ";
-        }
-
-        await using var blocker = await Runs.LeaseTests.BlockAsync(world);
-        using var run = world.Start("expire-subscriptions", "--output", "json");
-        await Runs.LeaseTests.UntilAsync(world, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'expire-subscriptions' AND wait_event_type = 'Lock')");
-
-        var loaded = await File.ReadAllLinesAsync($"/proc/{run.Id}/maps", TestContext.Current.CancellationToken);
-
-        Assert.Equal(configured, loaded.Any(line => line.Contains("OpenTelemetry", StringComparison.Ordinal)));
-        await blocker.DisposeAsync();
-        Assert.Equal(0, (await run.EndAsync()).ExitCode);
-    }
 }
