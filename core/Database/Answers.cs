@@ -34,7 +34,7 @@ public sealed class Answers : IAsyncDisposable
         RowReader? row = null;
         while (await reader.ReadAsync(cancellation))
         {
-            rows.Add(IsValue(typeof(T)) ? Value<T>(reader) : (T)(row ??= new RowReader(typeof(T), reader)).Read(reader));
+            rows.Add(IsValue(typeof(T)) ? Value<T>(reader) : (T)(row ??= RowReader.For(typeof(T), reader)).Read(reader));
         }
 
         return rows;

@@ -3,6 +3,7 @@ using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using Dapper;
 
 namespace Jobs.Database;
@@ -14,19 +15,31 @@ namespace Jobs.Database;
 /// </summary>
 internal sealed class RowReader
 {
-    private static readonly ConcurrentDictionary<Type, DefaultTypeMap> Maps = new();
+    // One for all answers of the same shape: looking members up costs more than reading a row.
+    private static readonly ConcurrentDictionary<(Type Type, string Columns), RowReader> Known = new();
 
     private readonly ConstructorInfo _constructor;
     // By column: the parameter's position, or the property; with the type that is wanted.
     private readonly (int Parameter, PropertyInfo? Property, Type Type)[] _columns;
     private readonly object?[] _defaults;
 
+    public static RowReader For(Type type, DbDataReader reader)
+    {
+        var names = new string[reader.FieldCount];
+        for (var i = 0; i < names.Length; i++)
+        {
+            names[i] = reader.GetName(i);
+        }
+
+        var shape = (type, string.Join(' ', names));
+        return Known.TryGetValue(shape, out var known) ? known : Known.GetOrAdd(shape, new RowReader(type, names, reader));
+    }
+
     [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "Rows are of types of ours, which are kept whole.")]
     [UnconditionalSuppressMessage("Trimming", "IL2067", Justification = "Rows are of types of ours, which are kept whole.")]
-    public RowReader(Type type, DbDataReader reader)
+    private RowReader(Type type, string[] names, DbDataReader reader)
     {
-        var map = Maps.GetOrAdd(type, static type => new DefaultTypeMap(type));
-        var names = Enumerable.Range(0, reader.FieldCount).Select(reader.GetName).ToArray();
+        var map = new DefaultTypeMap(type);
         _constructor = type.GetConstructor(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance, [])
             ?? map.FindConstructor(names, [.. Enumerable.Range(0, reader.FieldCount).Select(column => reader.GetFieldType(column))])
             ?? throw new InvalidOperationException($"{type.Name} has no constructor for the columns {string.Join(", ", names)}");
@@ -51,8 +64,9 @@ internal sealed class RowReader
 
     private static Type Wanted(Type type) => Nullable.GetUnderlyingType(type) ?? type;
 
+    [UnconditionalSuppressMessage("Trimming", "IL2067", Justification = "A value type's default needs no constructor.")]
     private static object? Default(Type type) =>
-        !type.IsValueType || Nullable.GetUnderlyingType(type) is not null ? null : Array.CreateInstance(type, 1).GetValue(0);
+        !type.IsValueType || Nullable.GetUnderlyingType(type) is not null ? null : RuntimeHelpers.GetUninitializedObject(type);
 
     public object Read(DbDataReader reader)
     {
