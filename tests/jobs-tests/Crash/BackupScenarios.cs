@@ -116,12 +116,17 @@ internal static class BackupScenarios
         };
     }
 
-    // PostgreSQL learns a moment later that a client was killed; until then it is taken for alive, and its scratch database is left to it.
+    // PostgreSQL learns a moment later that a client was killed; until then it is taken for alive, and what it made is left to it. One that is
+    // making a database finishes that first.
     private const string Sessions =
         """
         SELECT count(*) FROM pg_stat_activity AS s
         WHERE s.pid <> pg_backend_pid() AND s.application_name LIKE '%backup%'
-          AND (s.datname = current_database() OR EXISTS (SELECT FROM backups AS b WHERE s.datname ~ replace(b.run_id::text, '-', '')))
+          AND (s.datname = current_database() OR EXISTS (
+              SELECT FROM backups AS b CROSS JOIN LATERAL hashtextextended('backup-database ' || replace(b.run_id::text, '-', ''), 0) AS key
+              WHERE s.datname ~ replace(b.run_id::text, '-', '') OR EXISTS (
+                  SELECT FROM pg_locks AS l WHERE l.pid = s.pid AND l.locktype = 'advisory'
+                    AND l.classid = ((key >> 32) & 4294967295)::oid AND l.objid = (key & 4294967295)::oid)))
         """;
 
     private static async Task GoneAsync(JobWorld world)

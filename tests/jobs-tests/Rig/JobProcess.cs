@@ -34,9 +34,12 @@ public sealed class JobProcess : IDisposable
     public bool HasExited => _process.HasExited;
 
     /// <summary>Starts with exactly these variables (and PATH): nothing leaks in from the tests' own environment.</summary>
+    /// <param name="job">Its name, or a program's path.</param>
+    /// <param name="environment">Variables without a value are left out.</param>
+    /// <param name="args">The command line.</param>
     public static JobProcess Start(string job, IEnumerable<KeyValuePair<string, string?>> environment, params string[] args)
     {
-        var start = new ProcessStartInfo(Executable(job))
+        var start = new ProcessStartInfo(job.StartsWith('/') ? job : Executable(job))
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
