@@ -27,6 +27,11 @@ internal sealed class Leftovers(JobRun run, Shelf shelf, BackupRows rows, Npgsql
                 await SettleAsync(row, dumps, cancellation);
                 backups.Remove(row.Name);
             }
+            else if (row is { VerifiedAt: null, DeletedAt: null } && !run.DryRun)
+            {
+                // Complete, but its run may have died while it wrote checksum and manifest anew.
+                await RemoveUnfinishedAsync(row, cancellation);
+            }
         }
 
         foreach (var backup in backups.Values.Where(b => !known.TryGetValue(b.Name, out var row) || row.FinishedAt is null || row.VerifiedAt is null != b.VerifiedAt is null))
@@ -78,9 +83,14 @@ internal sealed class Leftovers(JobRun run, Shelf shelf, BackupRows rows, Npgsql
         }
 
         await shelf.RemoveAsync(row.Name, dumps, cancellation);
+        await RemoveUnfinishedAsync(row, cancellation);
+        await rows.DeletedAsync(row.Name);
+    }
+
+    private async Task RemoveUnfinishedAsync(BackupRows.Row row, CancellationToken cancellation)
+    {
         await shelf.Store.RemoveUnfinishedAsync(FileOf(row), cancellation);
         await shelf.Store.RemoveUnfinishedAsync(Backup.ChecksumOf(FileOf(row)), cancellation);
         await shelf.Store.RemoveUnfinishedAsync(Backup.ManifestOf(row.Name), cancellation);
-        await rows.DeletedAsync(row.Name);
     }
 }
