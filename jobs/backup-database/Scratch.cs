@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Jobs.Runs;
 using Npgsql;
@@ -76,8 +75,21 @@ internal sealed partial class Scratch : IAsyncDisposable
 
     private async Task DropAsync(CancellationToken cancellation)
     {
-        await Server.ExecuteAsync(_admin, $"DROP DATABASE IF EXISTS {Server.Quoted(Name)} WITH (FORCE)", cancellation);
+        await DropAsync(_admin, Name, cancellation);
         _dropped = true;
+    }
+
+    private static async Task DropAsync(NpgsqlConnection admin, string name, CancellationToken cancellation)
+    {
+        try
+        {
+            await Server.ExecuteAsync(admin, $"DROP DATABASE IF EXISTS {Server.Quoted(name)} WITH (FORCE)", cancellation);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            // Autovacuum is in it: only a superuser's FORCE may end that. Without FORCE PostgreSQL ends it by itself.
+            await Server.ExecuteAsync(admin, $"DROP DATABASE IF EXISTS {Server.Quoted(name)}", cancellation);
+        }
     }
 
     /// <summary>It is no scratch any more: it takes the place of <paramref name="name"/>, if there is such a database, which is empty.</summary>
@@ -141,7 +153,7 @@ internal sealed partial class Scratch : IAsyncDisposable
 
             if (!dryRun)
             {
-                await Server.ExecuteAsync(admin, string.Create(CultureInfo.InvariantCulture, $"DROP DATABASE IF EXISTS {Server.Quoted(name)} WITH (FORCE)"), cancellation);
+                await DropAsync(admin, name, cancellation);
             }
 
             dropped++;
