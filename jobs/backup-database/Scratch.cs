@@ -87,7 +87,8 @@ internal sealed partial class Scratch : IAsyncDisposable
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
-            // Autovacuum is in it: only a superuser's FORCE may end that. Without FORCE PostgreSQL ends it by itself.
+            // Autovacuum is in it: only a superuser's FORCE may end that. Without FORCE PostgreSQL ends it by itself, and nothing else.
+            await Server.ScalarAsync<long>(admin, EndOurs, cancellation, ("Name", name));
             await Server.ExecuteAsync(admin, $"DROP DATABASE IF EXISTS {Server.Quoted(name)}", cancellation);
         }
     }
@@ -120,6 +121,9 @@ internal sealed partial class Scratch : IAsyncDisposable
 
         await _admin.DisposeAsync();
     }
+
+    private const string EndOurs =
+        "SELECT count(pg_terminate_backend(s.pid)) FROM pg_stat_activity AS s WHERE s.datname = @Name AND s.usename = current_user AND s.backend_type = 'client backend'";
 
     private const string Candidates =
         """
