@@ -97,5 +97,15 @@ internal sealed class RowReader
     private static object As(Type type, object value) =>
         type.IsInstanceOfType(value) ? value
         : type.IsEnum ? Enum.Parse(type, (string)value, ignoreCase: true)
-        : Convert.ChangeType(value, type, CultureInfo.InvariantCulture);
+        : Convert.ChangeType(IsWhole(type) ? Truncated(value) : value, type, CultureInfo.InvariantCulture);
+
+    private static bool IsWhole(Type type) => Type.GetTypeCode(type) is >= TypeCode.SByte and <= TypeCode.UInt64;
+
+    // As Dapper does it; a conversion would round.
+    private static object Truncated(object value) => value switch
+    {
+        decimal number => decimal.Truncate(number),
+        double number => Math.Truncate(number),
+        _ => value,
+    };
 }

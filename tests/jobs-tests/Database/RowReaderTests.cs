@@ -45,7 +45,7 @@ public sealed class RowReaderTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task Columns_are_properties_with_or_without_underscores_and_convert_where_nothing_is_lost()
+    public async Task Columns_are_properties_with_or_without_underscores_and_convert_as_Dapper_converts()
     {
         var row = Assert.Single(await RowsAsync<Properties>(
             """
@@ -63,6 +63,12 @@ public sealed class RowReaderTests(PostgresFixture fixture)
         Assert.Equal(
             [new Positional(1, "ada", 2), new Positional(2, null, null)],
             await RowsAsync<Positional>("SELECT * FROM (VALUES (1::bigint, 'ada', 2), (2, NULL, NULL)) AS v (id, name, count)"));
+
+    [Theory]
+    [InlineData("2.7::numeric", 2)]
+    [InlineData("-2.7::double precision", -2)]
+    public async Task What_is_no_whole_number_is_cut_and_not_rounded(string number, int whole) =>
+        Assert.Equal(whole, Assert.Single(await RowsAsync<Hidden>($"SELECT {number} AS value")).Value);
 
     [Fact]
     public async Task What_only_the_class_itself_may_make_and_set_is_read_as_well() =>
