@@ -6,10 +6,13 @@ cd "$(dirname "$0")/.."
 log=artifacts/test-output.txt
 program=artifacts/bin/jobs-tests/release/jobs-tests
 rm -f artifacts/proof.md
+# Where it was started in the background, SIGINT is ignored by all that it starts: the tests that send one need it.
+heard=
+env --default-signal=INT true 2> /dev/null && heard="env --default-signal=INT"
 
 # Many tests wait for time-outs: more of them at once than there are CPUs.
 # On the screen: what failed or was skipped, and every 50 tests how far it is. The log has every test.
-status=$( { { "$program" -noColor -reporter verbose -maxThreads 1.5x "$@" 2>&1; echo $? >&3; } | tee "$log" | awk '
+status=$( { { $heard "$program" -noColor -reporter verbose -maxThreads 1.5x "$@" 2>&1; echo $? >&3; } | tee "$log" | awk '
     /\[FINISHED\]/ { if (++done % 50 == 0) { print done " tests done"; fflush() } next }
     /\[STARTING\]|\[PASS\]/ { next }
     { print; fflush() }' >&2; } 3>&1 )
@@ -33,6 +36,9 @@ if [ -f artifacts/proof.md ]; then
     cat artifacts/proof.md
     echo
 fi
+# Names alone, last of all: often a log's last lines are all that is seen.
+sed -nE 's/^ *([^( ]{1,200}).*\[SKIP\]$/\1/p' "$log" | sort | uniq -c | sed 's/^ */skipped: /'
+sed -nE 's/^ *(.{1,300}) \[(FAIL|ERROR)\]$/failed: \1/p' "$log"
 passed=$((total - failed - ${skipped:-0} - ${notrun:-0}))
 echo "$passed passed, $failed failed, ${skipped:-0} skipped"
 [ "$failed" -eq 0 ] && [ "$status" -eq 0 ] && [ "$passed" -gt 0 ]

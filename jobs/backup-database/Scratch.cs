@@ -81,6 +81,24 @@ internal sealed partial class Scratch : IAsyncDisposable
 
     private static async Task DropAsync(NpgsqlConnection admin, string name, CancellationToken cancellation)
     {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await DropOnceAsync(admin, name, cancellation);
+                return;
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ObjectInUse && attempt < DropAttempts)
+            {
+                // Sessions that were told to end have not come to it: PostgreSQL itself waits five seconds for them, each time.
+            }
+        }
+    }
+
+    private const int DropAttempts = 6;
+
+    private static async Task DropOnceAsync(NpgsqlConnection admin, string name, CancellationToken cancellation)
+    {
         try
         {
             await Server.ExecuteAsync(admin, $"DROP DATABASE IF EXISTS {Server.Quoted(name)} WITH (FORCE)", cancellation);
@@ -110,7 +128,7 @@ internal sealed partial class Scratch : IAsyncDisposable
         {
             if (!_dropped)
             {
-                using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+                using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
                 await DropAsync(patience.Token);
             }
         }

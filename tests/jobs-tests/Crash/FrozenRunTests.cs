@@ -18,7 +18,7 @@ public sealed class FrozenRunTests(PostgresFixture fixture)
     {
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
         // A run is seen at its files and goes on: what holds it there are programs that work for it.
-        var steps = Points.Some([.. (await rig.UndisturbedAsync()).Steps.Where(step => step.Hold != FileSteps.Seen)], rig.Scenario.Money ? 6 : 2);
+        var steps = Points.Some([.. (await rig.UndisturbedAsync()).Steps.Where(step => step.Hold != FileSteps.Seen)], Evidence.Times(rig.Scenario.Money ? 4 : 1, rig.Scenario.Money ? int.MaxValue : 8));
 
         await Evidence.EveryAsync(rig.Job, Trouble.Frozen, steps, step => rig.InWorldAsync(async world =>
         {
@@ -33,7 +33,7 @@ public sealed class FrozenRunTests(PostgresFixture fixture)
     {
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
         var missed = new ConcurrentBag<Point>();
-        var points = Points.Some((await rig.UndisturbedAsync()).OutsideTransactions, rig.Scenario.Money ? 5 : 2);
+        var points = Points.Some((await rig.UndisturbedAsync()).OutsideTransactions, Evidence.Times(rig.Scenario.Money ? 4 : 1, rig.Scenario.Money ? int.MaxValue : 6));
 
         await Evidence.EveryAsync(rig.Job, Trouble.Frozen, points, point => rig.InWorldAsync(async world =>
         {

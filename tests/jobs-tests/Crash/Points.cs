@@ -15,7 +15,7 @@ internal readonly record struct Point(string Step, int Time, Phase Phase)
 internal static class Points
 {
     /// <summary>
-    /// `make proof`: before and after every round trip. `make test`: where money moves, the first and the last time of each distinct
+    /// `make proof`: before and after every round trip; of many looks that a scenario calls alike, a dozen. `make test`: where money moves, the first and the last time of each distinct
     /// place; elsewhere each distinct step once.
     /// </summary>
     /// <param name="log">Of an undisturbed run.</param>
@@ -32,9 +32,15 @@ internal static class Points
             all.Add(new Point(step, time, Phase.After));
         }
 
-        return Evidence.Full ? all
-            : [.. all.Where(point => IsDistinct(point, money)).GroupBy(point => (alike?.Invoke(point.Step) ?? point.Step, point.Phase))
-                .SelectMany(same => money && same.Count() > 1 ? new[] { same.First(), same.Last() } : [same.First()])];
+        if (Evidence.Full)
+        {
+            return Evidence.Endless || alike is null ? all
+                : [.. all.GroupBy(point => (alike(point.Step), point.Phase)).SelectMany(same => Some([.. same], 12))];
+        }
+
+        return [.. all.Where(point => IsDistinct(point, money))
+            .GroupBy(point => (alike?.Invoke(point.Step) ?? point.Step, point.Phase))
+            .SelectMany(same => money && same.Count() > 1 ? new[] { same.First(), same.Last() } : [same.First()])];
     }
 
     /// <summary>
@@ -71,9 +77,9 @@ internal static class Points
         return points;
     }
 
-    /// <summary>All in `make proof`, else so many of them, evenly from the first to the last.</summary>
+    /// <summary>So many of them, evenly from the first to the last.</summary>
     public static IReadOnlyList<T> Some<T>(IReadOnlyList<T> all, int count) =>
-        Evidence.Full || all.Count <= count ? all : [.. Enumerable.Range(0, count).Select(n => all[(2 * n + 1) * all.Count / (2 * count)])];
+        all.Count <= count ? all : [.. Enumerable.Range(0, count).Select(n => all[(int)(((2L * n) + 1) * all.Count / (2L * count))])];
 
     private static bool Begins(string step) => step.StartsWith("BEGIN", StringComparison.Ordinal);
 

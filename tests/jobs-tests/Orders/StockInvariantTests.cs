@@ -18,7 +18,7 @@ public sealed class StockInvariantTests(PostgresFixture fixture)
 {
     /// <summary>JOBS_INTERLEAVINGS asks for more than there is time for in every test run.</summary>
     private static readonly int Interleavings =
-        int.TryParse(Environment.GetEnvironmentVariable("JOBS_INTERLEAVINGS"), System.Globalization.CultureInfo.InvariantCulture, out var n) ? n : 2000;
+        int.TryParse(Environment.GetEnvironmentVariable("JOBS_INTERLEAVINGS"), System.Globalization.CultureInfo.InvariantCulture, out var n) ? n : 1000;
 
     // A script is shrunk by leaving steps out.
     private static readonly Arbitrary<int[]> Scripts = Arb.From(

@@ -17,12 +17,19 @@ namespace Jobs.Tests.Proof;
 /// </summary>
 internal static class Evidence
 {
-    // However many tests run: more worlds at once than this only wait for each other on a small machine.
-    private static readonly SemaphoreSlim Places = new(4);
     private static readonly ConcurrentDictionary<(string Job, Trouble Trouble), (int Tried, int Violations)> Cells = new();
 
-    /// <summary>Everything is tried, however long it takes.</summary>
-    public static bool Full { get; } = Environment.GetEnvironmentVariable("JOBS_PROOF") == "full";
+    /// <summary>`make proof`: killed at every step, and of everything else enough that each place and each trouble is met, several times where money moves.</summary>
+    public static bool Full { get; } = Environment.GetEnvironmentVariable("JOBS_PROOF") is "full" or "endless";
+
+    /// <summary>Every trouble at every place, for a machine that has half a day.</summary>
+    public static bool Endless { get; } = Environment.GetEnvironmentVariable("JOBS_PROOF") == "endless";
+
+    // However many tests run: more worlds at once than this only wait for each other on a small machine.
+    private static readonly SemaphoreSlim Places = new(Full ? 6 : 4);
+
+    /// <summary>How much of something is tried.</summary>
+    public static int Times(int test, int proof, int endless = int.MaxValue) => Endless ? endless : Full ? proof : test;
 
     /// <summary>Notes that so many cases were tried, and in how many of them a promise was broken.</summary>
     public static void Record(string job, Trouble trouble, int tried, int violations = 0)
@@ -55,9 +62,17 @@ internal static class Evidence
             }
         });
         await Task.WhenAll(tasks);
-        Record(job, trouble, done + failures.Count, failures.Count);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{done} points passed, {clock.Elapsed.TotalSeconds:0} s");
-        Assert.True(failures.IsEmpty, $"{failures.Count} of {done + failures.Count} points failed\n{string.Join("\n\n", failures.Take(5))}");
+        var tried = done + failures.Count;
+        Record(job, trouble, tried, failures.Count);
+        // Hours of it: whoever waits sees how far it is, and what is known when it is stopped.
+        if (Full && tried > 0)
+        {
+            await Console.Error.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture, $"{job}, {Heading(trouble)}: {tried:N0} tried in {clock.Elapsed.TotalSeconds:0} s, {failures.Count} violations"));
+            await EvidenceTable.WriteAsync();
+        }
+
+        Assert.True(failures.IsEmpty, $"{failures.Count} of {tried} points failed\n{string.Join("\n\n", failures.Take(5))}");
     }
 
     /// <summary>One row a job, one column a kind of trouble: how often it was tried, and after a "!" how often a promise was broken.</summary>
@@ -103,15 +118,29 @@ internal static class Evidence
     };
 }
 
-/// <summary>Writes the table when the last test has ended.</summary>
+/// <summary>Writes the table when the last test has ended, and in the full form after each.</summary>
 public sealed class EvidenceTable : IAsyncDisposable
 {
+    private static readonly SemaphoreSlim Writing = new(1);
+
     public async ValueTask DisposeAsync()
     {
-        if (Evidence.IsEmpty)
-            return;
+        if (!Evidence.IsEmpty)
+            await WriteAsync();
+    }
+
+    internal static async Task WriteAsync()
+    {
         var path = PostgresFixture.RepositoryFile("artifacts/proof.md");
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        await File.WriteAllTextAsync(path, Evidence.Table());
+        await Writing.WaitAsync();
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            await File.WriteAllTextAsync(path, Evidence.Table());
+        }
+        finally
+        {
+            Writing.Release();
+        }
     }
 }

@@ -69,7 +69,7 @@ public sealed class FaultMatrixTests(PostgresFixture fixture)
         var rig = new CrashRig(fixture, scenario);
         var steps = (await rig.RoundTripsAsync(repetitions: false)).Where(trip => FaultyRun.IsStatement(trip.Step)).ToList();
         var points = Evidence.Full
-            ? from trip in steps from state in new[] { "40P01", "55P03", "57P01" } select Lasting(trip, state)
+            ? steps.Evenly(Evidence.Times(0, proof: 12)).Index().Select(trip => Lasting(trip.Item, new[] { "40P01", "55P03", "57P01" }[trip.Index % 3]))
             : steps.Evenly(1).Select(trip => Lasting(trip, "40P01"));
 
         await Evidence.EveryAsync(rig.Job, Trouble.DatabaseFault, points, point => rig.InWorldAsync(async world =>
@@ -89,8 +89,20 @@ public sealed class FaultMatrixTests(PostgresFixture fixture)
     private static async Task<IReadOnlyList<FaultPoint>> PointsAsync(CrashRig rig, Scenario scenario)
     {
         var trips = await rig.RoundTripsAsync(repetitions: scenario.MovesMoney() || !Evidence.Full);
-        if (Evidence.Full)
+        if (Evidence.Endless)
             return [.. from kind in Kinds from trip in trips where kind.At(trip.Step) select Point(kind, trip)];
+        if (Evidence.Full)
+        {
+            // Each place meets some kinds, the next place the next ones, until all have been met many times.
+            var each = scenario.MovesMoney() ? 4 : 2;
+            return
+            [
+                .. from trip in trips.Index()
+                   let kinds = Kinds.Where(kind => kind.At(trip.Item.Step)).ToList()
+                   from n in Enumerable.Range(0, Math.Min(each, kinds.Count))
+                   select Point(kinds[((trip.Index * each) + n) % kinds.Count], trip.Item),
+            ];
+        }
 
         // Each kind once a money job, every other one in each of the other jobs, at places that lie evenly in its run; what is lost after the
         // fact is most telling at a COMMIT.

@@ -58,8 +58,7 @@ internal static class FaultyRun
     ];
 
     /// <summary>As many as asked for, evenly over the whole.</summary>
-    public static IEnumerable<T> Evenly<T>(this IReadOnlyList<T> all, int count) =>
-        count >= all.Count ? all : Enumerable.Range(0, count).Select(i => all[((2 * i) + 1) * all.Count / (2 * count)]);
+    public static IEnumerable<T> Evenly<T>(this IReadOnlyList<T> all, int count) => Points.Some(all, count);
 
     public static bool IsCommit(string step) =>
         step.StartsWith("COMMIT", StringComparison.Ordinal) || step.EndsWith(";\nCOMMIT", StringComparison.Ordinal);

@@ -72,7 +72,7 @@ public sealed class LockTests(PostgresFixture fixture)
             .Where(trip => !trip.Step.StartsWith("COMMIT", StringComparison.Ordinal) && !trip.Step.Contains("SET LOCAL", StringComparison.Ordinal))
             .ToList();
 
-        await Evidence.EveryAsync(rig.Job, Trouble.DatabaseFault, within.Evenly(Evidence.Full ? within.Count : 2), trip => rig.InWorldAsync(async world =>
+        await Evidence.EveryAsync(rig.Job, Trouble.DatabaseFault, within.Evenly(Evidence.Times(2, proof: 10)), trip => rig.InWorldAsync(async world =>
         {
             var rivals = new ConcurrentBag<Task>();
             var result = await FaultyRun.RunAsync(scenario, world, new FaultPoint(kind, trip.Step, trip.Time, new PostgresFault(Phase.Before)

@@ -65,7 +65,7 @@ public sealed class PoolerTests(PostgresFixture fixture, PoolerOfTests pooler) :
         Assert.SkipWhen(pooler.Running is null, pooler.WhyNot);
         var rig = new CrashRig(fixture, Scenarios.Find(name));
 
-        await Evidence.EveryAsync(rig.Job, Trouble.DatabaseFault, Enumerable.Range(0, Evidence.Full ? 6 : 1), time => rig.InWorldAsync(
+        await Evidence.EveryAsync(rig.Job, Trouble.DatabaseFault, Enumerable.Range(0, Evidence.Times(1, proof: rig.Scenario.Money ? 6 : 2, endless: 6)), time => rig.InWorldAsync(
         async world =>
         {
             await world.ExecuteAsync(UselessLease);
@@ -90,7 +90,7 @@ public sealed class PoolerTests(PostgresFixture fixture, PoolerOfTests pooler) :
         var scenario = Scenarios.Find(name);
         var rig = new CrashRig(fixture, scenario);
         var trips = (await rig.RoundTripsAsync(scenario.MovesMoney())).Where(trip => FaultyRun.IsCommit(trip.Step)).ToList();
-        var points = trips.Evenly(Evidence.Full ? 6 : 1).SelectMany(trip => Evidence.Full ? new[] { (trip, Phase.Before), (trip, Phase.After) } : [(trip, Phase.After)]);
+        var points = trips.Evenly(Evidence.Times(1, proof: rig.Scenario.Money ? 6 : 1, endless: 6)).SelectMany(trip => Evidence.Full ? new[] { (trip, Phase.Before), (trip, Phase.After) } : [(trip, Phase.After)]);
 
         await Evidence.EveryAsync(rig.Job, Trouble.DatabaseFault, points, point => rig.InWorldAsync(async world =>
         {

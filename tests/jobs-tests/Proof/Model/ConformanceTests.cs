@@ -16,7 +16,7 @@ public sealed class ConformanceTests(PostgresFixture fixture)
     private static readonly int? Seed =
         int.TryParse(Environment.GetEnvironmentVariable("JOBS_PROOF_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : null;
 
-    private static readonly int Paths = Evidence.Full ? 400 : 20;
+    private static readonly int Paths = Evidence.Times(20, proof: 100, endless: 400);
     private static readonly int Deeds = Evidence.Full ? 9 : 6;
 
     [Fact]

@@ -27,10 +27,17 @@ internal static class RunEnds
     }
 
     /// <summary>
-    /// A part of all pairs, the same each time, that holds every trouble and every place at least once; all pairs when everything is
-    /// tried.
+    /// A part of all pairs, the same each time, that holds every trouble and every place at least once; in `make proof` several troubles at
+    /// each place.
     /// </summary>
-    public static IEnumerable<(int Place, T Trouble)> Pairs<T>(int places, IReadOnlyList<T> troubles, int shift = 0) => Evidence.Full
-        ? from place in Enumerable.Range(1, places) from trouble in troubles select (place, trouble)
-        : from n in Enumerable.Range(0, Math.Max(places, troubles.Count)) select (((n + shift) % places) + 1, troubles[n % troubles.Count]);
+    /// <param name="each">So many then.</param>
+    public static IEnumerable<(int Place, T Trouble)> Pairs<T>(int places, IReadOnlyList<T> troubles, int shift = 0, int each = int.MaxValue)
+    {
+        if (Evidence.Endless || each >= troubles.Count)
+            each = troubles.Count;
+        each = Math.Max(each, (troubles.Count + places - 1) / places);
+        return Evidence.Full
+            ? from place in Enumerable.Range(0, places) from n in Enumerable.Range(0, each) select (place + 1, troubles[((place * each) + n + shift) % troubles.Count])
+            : from n in Enumerable.Range(0, Math.Max(places, troubles.Count)) select (((n + shift) % places) + 1, troubles[n % troubles.Count]);
+    }
 }

@@ -47,7 +47,7 @@ public sealed class S3FaultTests(PostgresFixture fixture) : IAsyncDisposable
         });
         Assert.InRange(calls, 4, 40);
 
-        await Evidence.EveryAsync("cleanup", Trouble.ProviderFault, RunEnds.Pairs(calls, Faults), point => ArchiveAsync(async (world, s3) =>
+        await Evidence.EveryAsync("cleanup", Trouble.ProviderFault, RunEnds.Pairs(calls, Faults, each: 4), point => ArchiveAsync(async (world, s3) =>
         {
             await s3.FaultAsync(point.Trouble, point.Place);
             var run = await world.CleanupAsync("--rows-per-file", "10");
@@ -133,7 +133,7 @@ public sealed class S3FaultTests(PostgresFixture fixture) : IAsyncDisposable
         var calls = Enumerable.Range(1, requests.Count).Where(n => !inParts || requests[n - 1].Contains("uploadId=", StringComparison.Ordinal)).ToList();
         string[] faults = inParts ? ["drop_before", "drop_after", "status_after:503", "status:403"] : Faults;
 
-        await Evidence.EveryAsync("backup-database", Trouble.ProviderFault, RunEnds.Pairs(calls.Count, faults), point => BackUpAsync(inParts, async (world, s3) =>
+        await Evidence.EveryAsync("backup-database", Trouble.ProviderFault, RunEnds.Pairs(calls.Count, faults, each: inParts ? 1 : 4), point => BackUpAsync(inParts, async (world, s3) =>
         {
             await s3.FaultAsync(point.Trouble, calls[point.Place - 1]);
             var run = await world.BackUpAsync(KeepOne);

@@ -21,7 +21,7 @@ public sealed class StripeFaultTests(PostgresFixture fixture)
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
         var calls = (await rig.UndisturbedAsync()).ProviderCalls;
 
-        await Evidence.EveryAsync(rig.Job, Trouble.ProviderFault, RunEnds.Pairs(calls, StripeFault.Passing), point => rig.InWorldAsync(async world =>
+        await Evidence.EveryAsync(rig.Job, Trouble.ProviderFault, RunEnds.Pairs(calls, StripeFault.Passing, each: rig.Scenario.Money ? 6 : 3), point => rig.InWorldAsync(async world =>
         {
             await point.Trouble.StrikeAsync(world, new { nth = point.Place });
             await CompleteAsync(rig, world, await RunAsync(rig, world), point.Trouble);
@@ -45,7 +45,7 @@ public sealed class StripeFaultTests(PostgresFixture fixture)
     }
 
     private static IEnumerable<(int Place, StripeFault Trouble)> Refusals(int calls) => Evidence.Full
-        ? RunEnds.Pairs(calls, StripeFault.Refusing)
+        ? RunEnds.Pairs(calls, StripeFault.Refusing, each: 1)
         : [(1, StripeFault.Refusing[0]), (calls, StripeFault.Refusing[1])];
 
     [Theory]
@@ -56,9 +56,10 @@ public sealed class StripeFaultTests(PostgresFixture fixture)
         var kinds = await KindsAsync(scenario, rig);
         StripeFault[] atOnce = [.. StripeFault.LastingAtOnce, .. StripeFault.Refusing];
         var points = Evidence.Full
-            ? (from kind in kinds from fault in atOnce select (kind, fault))
-                // Each takes half a minute of waiting: every kind of call meets three, and every trouble is met.
-                .Concat(from n in Enumerable.Range(0, kinds.Length * 3) select (kinds[n / 3], StripeFault.Lasting[n % StripeFault.Lasting.Length]))
+            ? RunEnds.Pairs(kinds.Length, atOnce, shift: scenario.Length, each: 4)
+                // Each takes half a minute of waiting.
+                .Concat(RunEnds.Pairs(kinds.Length, StripeFault.Lasting, shift: scenario.Length, each: 1))
+                .Select(pair => (kinds[pair.Place - 1], pair.Trouble))
             : [(kinds[scenario.Length % kinds.Length], atOnce[scenario.Length % atOnce.Length])];
 
         await Evidence.EveryAsync(rig.Job, Trouble.ProviderFault, points, point => rig.InWorldAsync(async world =>

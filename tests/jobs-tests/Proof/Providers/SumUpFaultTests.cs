@@ -37,7 +37,7 @@ public sealed class SumUpFaultTests(PostgresFixture fixture)
     public async Task One_call_goes_wrong()
     {
         var calls = await CallsAsync();
-        await Evidence.EveryAsync(Job, Trouble.ProviderFault, RunEnds.Pairs(calls, Faults), async point =>
+        await Evidence.EveryAsync(Job, Trouble.ProviderFault, RunEnds.Pairs(calls, Faults, each: 5), async point =>
         {
             await using var counter = await SeedAsync();
             await (IsALie(point.Trouble)
@@ -52,10 +52,8 @@ public sealed class SumUpFaultTests(PostgresFixture fixture)
     public async Task All_calls_of_a_kind_go_wrong_for_the_whole_run()
     {
         Assert.SkipUnless(Evidence.Full, "minutes of waiting for results that do not come: make proof");
-        var points = from kind in Enumerable.Range(0, Kinds.Length)
-                     from fault in Enumerable.Range(0, Faults.Length)
-                     where Evidence.Full ? Kinds[kind].Method == "GET" || !IsALie(Faults[fault]) : fault == kind * 4
-                     select (Kinds[kind], Faults[fault]);
+        var points = RunEnds.Pairs(Kinds.Length, Faults, each: 5).Select(pair => (Kind: Kinds[pair.Place - 1], pair.Trouble))
+            .Where(point => point.Kind.Method == "GET" || !IsALie(point.Trouble));
         await Evidence.EveryAsync(Job, Trouble.ProviderFault, points, async point =>
         {
             var ((method, path), fault) = point;
@@ -70,7 +68,7 @@ public sealed class SumUpFaultTests(PostgresFixture fixture)
     [Fact]
     public async Task An_answer_does_not_come()
     {
-        var calls = Evidence.Full ? Math.Min(await CallsAsync(), 16) : 1;
+        var calls = Math.Min(await CallsAsync(), Evidence.Times(1, proof: 8));
         var points = from call in Enumerable.Range(1, calls) from hang in Hangs where Evidence.Full || hang == "hang_after" select (call, hang);
         await Evidence.EveryAsync(Job, Trouble.ProviderFault, points, async point =>
         {

@@ -76,7 +76,7 @@ public sealed class TogetherTests(PostgresFixture fixture)
 
     [Fact]
     public Task The_five_that_work_on_subscriptions_at_once_keep_every_promise() =>
-        EveryAsync(SubscriptionWorkers[0], Enumerable.Range(0, Evidence.Full ? 40 : 1).Select(time => Schedule.OfMany(SubscriptionWorkers, time)));
+        EveryAsync(SubscriptionWorkers[0], Enumerable.Range(0, Evidence.Times(1, proof: 12, endless: 40)).Select(time => Schedule.OfMany(SubscriptionWorkers, time)));
 
     [Theory]
     [MemberData(nameof(MoneyJobs))]
@@ -86,7 +86,7 @@ public sealed class TogetherTests(PostgresFixture fixture)
         var pairs = await PairsAsync();
         await EveryAsync(job, from pair in pairs
                               where pair.First == job || pair.Second == job
-                              from time in Enumerable.Range(0, 2)
+                              from time in Enumerable.Range(0, Evidence.Times(0, proof: 1, endless: 2))
                               select Schedule.OfTwoAndOther(job, pair.First == job ? pair.Second : pair.First, time));
     }
 
@@ -96,8 +96,8 @@ public sealed class TogetherTests(PostgresFixture fixture)
         var money = Catalogue.Find(pair.First).MovesMoney && Catalogue.Find(pair.Second).MovesMoney;
         return (money, Evidence.Full) switch
         {
-            (true, true) => 20,
-            (false, true) => 8,
+            (true, true) => Evidence.Times(0, proof: 6, endless: 20),
+            (false, true) => Evidence.Times(0, proof: 2, endless: 8),
             (true, false) => index % 3 == 0 ? 1 : 0,
             (false, false) => index % 18 == 0 ? 1 : 0,
         };
