@@ -139,7 +139,7 @@ public sealed class BackupDatabase(JobRun run, Db db, JobOptions options, Settin
     private async Task DropScratchAsync(Server proving)
     {
         await using var admin = await proving.OpenAsync(null, run.Stopping);
-        if (await Scratch.DropLeftoversAsync(proving, admin, run.DryRun, run.Stopping) is > 0 and var dropped)
+        if (await Scratch.DropLeftoversAsync(proving, admin, run) is > 0 and var dropped)
         {
             run.Counters.Add("scratch_databases_dropped", dropped);
         }

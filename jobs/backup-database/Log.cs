@@ -19,6 +19,9 @@ internal static partial class Log
     [LoggerMessage(LogLevel.Warning, "{Url} has no manifest and is left alone; it may be a backup whose manifest was removed by hand")]
     public static partial void LogOrphan(this ILogger log, string url);
 
+    [LoggerMessage(LogLevel.Warning, "{Database}, left behind by a run that was killed, cannot be dropped now ({Reason}); the next run tries again")]
+    public static partial void LogNotDropped(this ILogger log, string database, string reason);
+
     [LoggerMessage(LogLevel.Warning, "That {Name} was looked at is not in the database's table of backups: {Reason}")]
     public static partial void LogNotRecorded(this ILogger log, string name, string reason);
 

@@ -42,7 +42,7 @@ internal sealed class Restoration(JobRun run, Settings settings, Shelf shelf, Se
         {
             programs = await PostgresPrograms.FindAsync(pgBin, admin.PostgreSqlVersion, run.Stopping);
             await RefuseFullAsync(server, admin, database);
-            await Scratch.DropLeftoversAsync(server, admin, run.DryRun, run.Stopping);
+            await Scratch.DropLeftoversAsync(server, admin, run);
         }
         catch
         {

@@ -151,59 +151,75 @@ internal sealed partial class Scratch : IAsyncDisposable
           AND coalesce(shobj_description(d.oid, 'pg_database'), @Mark) = @Mark
         """;
 
-    private const string Unmarked = "SELECT count(*) FROM pg_database AS d WHERE d.datname = @Name AND shobj_description(d.oid, 'pg_database') IS NULL";
+    // 'gone', 'marked' or 'unmarked'.
+    private const string Standing =
+        """
+        SELECT coalesce((SELECT CASE WHEN shobj_description(d.oid, 'pg_database') IS NULL THEN 'unmarked' ELSE 'marked' END FROM pg_database AS d WHERE d.datname = @Name), 'gone')
+        """;
+
     private const string Holds = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_' OR nspname = 'information_schema')";
 
     /// <summary>How many relations of somebody's a database has.</summary>
     public static Task<long> RelationsAsync(NpgsqlConnection connection, CancellationToken cancellation) =>
         Server.ScalarAsync<long>(connection, Holds, cancellation);
 
-    /// <summary>Drops those of runs that are gone, and tells how many. Only what carries our mark, or nothing at all: the mark comes after the making.</summary>
-    public static async Task<int> DropLeftoversAsync(Server server, NpgsqlConnection admin, bool dryRun, CancellationToken cancellation)
+    /// <summary>
+    /// Drops those of runs that are gone, and tells how many. Only what carries our mark, or nothing at all: the mark comes after the making.
+    /// Other runs do the same at the same time, and one that does not go now keeps nobody from a backup.
+    /// </summary>
+    public static async Task<int> DropLeftoversAsync(Server server, NpgsqlConnection admin, JobRun run)
     {
         var dropped = 0;
         await using var command = new NpgsqlCommand(Candidates, admin);
         command.Parameters.AddWithValue("Mark", Mark);
-        var names = await command.ExecuteScalarAsync(cancellation) as string ?? "";
+        var names = await command.ExecuteScalarAsync(run.Stopping) as string ?? "";
         foreach (var name in names.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
-            if (!Guid.TryParseExact(Run().Match(name).Value, "N", out var run) || await Server.LivesAsync(admin, run, cancellation)
-                || await HoldsSomethingUnmarkedAsync(server, admin, name, cancellation))
+            if (!Guid.TryParseExact(Run().Match(name).Value, "N", out var maker) || await Server.LivesAsync(admin, maker, run.Stopping)
+                || !await IsLeftoverAsync(server, admin, name, run.Stopping))
             {
                 continue;
             }
 
-            if (!dryRun)
+            try
             {
-                await DropAsync(admin, name, cancellation);
-            }
+                if (!run.DryRun)
+                {
+                    await DropAsync(admin, name, run.Stopping);
+                }
 
-            dropped++;
+                dropped++;
+            }
+            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.ObjectInUse or PostgresErrorCodes.InternalError)
+            {
+                run.Log.LogNotDropped(name, e.MessageText);
+            }
         }
 
         return dropped;
     }
 
-    private static async Task<bool> HoldsSomethingUnmarkedAsync(Server server, NpgsqlConnection admin, string name, CancellationToken cancellation)
+    private static async Task<bool> IsLeftoverAsync(Server server, NpgsqlConnection admin, string name, CancellationToken cancellation)
     {
-        if (await Server.ScalarAsync<long>(admin, Unmarked, cancellation, ("Name", name)) == 0)
+        var standing = await Server.ScalarAsync<string>(admin, Standing, cancellation, ("Name", name));
+        if (standing != "unmarked")
         {
-            return false;
+            return standing == "marked";
         }
 
         try
         {
             await using var connection = await server.OpenAsync(name, cancellation);
-            return await RelationsAsync(connection, cancellation) > 0;
-        }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.AdminShutdown)
-        {
-            // Another run drops it at this moment. (Were it the server that goes down, the next question tells.)
-            return true;
+            return await RelationsAsync(connection, cancellation) == 0;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ObjectNotInPrerequisiteState)
         {
             // What is left of a database whose dropping was interrupted: PostgreSQL lets nobody in any more.
+            return true;
+        }
+        catch (NpgsqlException e) when (e is not PostgresException { SqlState: not (PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.AdminShutdown) })
+        {
+            // Another run drops it at this moment, and ends whoever is in it. (Were it the server that goes down, the next question tells.)
             return false;
         }
     }

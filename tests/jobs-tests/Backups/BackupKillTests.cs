@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Jobs.Tests.Proof;
 using Jobs.Tests.Rig;
+using Npgsql;
 using Xunit;
 
 namespace Jobs.Tests.Backups;
@@ -122,14 +123,39 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
         var (world, folder) = await fixture.BusinessAsync();
         await using var _ = world;
         var left = $"jobs_backup_verify_{Guid.NewGuid():N}";
-        await world.ExecuteAsync($"CREATE DATABASE {left} OWNER {PostgresFixture.BackupLogin}");
-        await world.ExecuteAsync("UPDATE pg_database SET datconnlimit = -2 WHERE datname = @left", new { left });
+        var other = $"{left}_other";
+        await world.ExecuteAsync($"CREATE DATABASE {other} OWNER {PostgresFixture.BackupLogin}");
+        // From one moment to the next: other tests' runs drop such a database as well.
+        await world.ExecuteAsync("UPDATE pg_database SET datconnlimit = -2, datname = @left WHERE datname = @other", new { left, other });
 
         await world.BackedUpAsync();
 
         Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM pg_database WHERE datname = @left", new { left }));
         folder.Delete(recursive: true);
     }
+
+    /// <summary>Autovacuum for instance, or a person: the role may not end their sessions, and PostgreSQL waits five seconds for them.</summary>
+    [Fact]
+    public async Task While_somebody_is_in_what_a_killed_run_left_it_is_tried_again_to_drop_it()
+    {
+        var (world, folder) = await fixture.BusinessAsync();
+        await using var _ = world;
+        var left = $"jobs_backup_verify_{Guid.NewGuid():N}";
+        await world.ExecuteAsync($"CREATE DATABASE {left} OWNER {PostgresFixture.BackupLogin}");
+        await using var somebody = new NpgsqlConnection(world.Server.ConnectionFor(left).ConnectionString + ";Pooling=false");
+        await somebody.OpenAsync(TestContext.Current.CancellationToken);
+
+        using var run = world.Start("backup-database", "--output", "json");
+        await BackupScene.UntilAsync(async () => await world.ScalarAsync<bool>(Waiting, new { left }), "it is told to end");
+        await Task.Delay(TimeSpan.FromSeconds(5.5), TestContext.Current.CancellationToken);
+        await somebody.CloseAsync();
+
+        Assert.Equal(0, (await run.EndAsync()).ExitCode);
+        Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM pg_database WHERE datname = @left", new { left }));
+        folder.Delete(recursive: true);
+    }
+
+    private const string Waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DROP DATABASE%' || @left || '%' AND pid <> pg_backend_pid())";
 
     [Fact]
     public Task Killed_at_any_call_about_the_parts_of_a_dump_the_next_run_makes_it_good() => AtEachCallAsync("hang_after", inParts: true, async world =>
