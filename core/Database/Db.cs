@@ -97,7 +97,7 @@ public sealed class Db(NpgsqlDataSource source, bool readOnly, ILogger<Db> log, 
             // A server that accepts and stays silent keeps Npgsql from hearing the cancellation until its own time-out.
             return await opening.WaitAsync(cancellation);
         }
-        catch (ArgumentOutOfRangeException)
+        catch (Exception e) when (e is ArgumentOutOfRangeException or NpgsqlException { InnerException: ArgumentOutOfRangeException })
         {
             // Npgsql's patience ends at a time of day: when the clock is put back by weeks meanwhile, it is longer than any timer can wait.
             return await source.OpenConnectionAsync(cancellation).AsTask().WaitAsync(cancellation);

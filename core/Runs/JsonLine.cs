@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Serilog.Events;
 using Serilog.Formatting;
@@ -11,13 +10,12 @@ namespace Jobs.Runs;
 /// <summary>A log event as one JSON object a line: time, level, message, then its properties, then the exception.</summary>
 internal sealed class JsonLine : ITextFormatter
 {
-    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly MessageTemplateTextFormatter _message = new("{Message:lj}");
 
     public void Format(LogEvent logEvent, TextWriter output)
     {
         using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+        using (var json = new Utf8JsonWriter(buffer, PlainJson.Writing))
         {
             json.WriteStartObject();
             json.WriteString("time", logEvent.Timestamp.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));

@@ -230,7 +230,8 @@ internal sealed class RunCycle(
         }
         catch (Exception e)
         {
-            var reason = $"the end of the run could not be recorded: {redaction.Strike(Failures.Sentence(e))}";
+            var why = e is OperationCanceledException ? "the database did not take it in time" : redaction.Strike(Failures.Sentence(e));
+            var reason = $"the end of the run could not be recorded: {why}";
             run.Log.LogError("{Reason}", reason);
             if (status == RunStatus.Succeeded)
             {

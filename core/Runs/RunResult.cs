@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Jobs.Database;
 
@@ -179,7 +178,7 @@ internal sealed class RunResult(string job, OutputFormat format, bool items, boo
     {
         if (_json is null)
         {
-            _json = new Utf8JsonWriter(_buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+            _json = new Utf8JsonWriter(_buffer, PlainJson.Writing);
             _json.WriteStartObject();
             _json.WriteString("job", job);
             JsonText.Write(_json, "run_id", RunId?.ToString());

@@ -170,7 +170,8 @@ internal sealed class S3Store : FileStore
         AmazonServiceException { StatusCode: HttpStatusCode.Forbidden } s =>
             $"the service refused it ({s.ErrorCode}); the access key needs s3:PutObject, s3:GetObject and s3:AbortMultipartUpload on the bucket {_location.Bucket}",
         AmazonServiceException s when (int)s.StatusCode >= 300 => $"the service answered {(int)s.StatusCode} {s.ErrorCode} ({s.Message}); run again when it is well",
-        AmazonClientException or HttpRequestException or TimeoutException or TaskCanceledException { InnerException: TimeoutException } or SocketException =>
+        AmazonClientException or HttpRequestException or HttpIOException or IOException { InnerException: SocketException }
+            or TimeoutException or TaskCanceledException { InnerException: TimeoutException } or SocketException =>
             $"the service cannot be reached ({e.GetBaseException().Message}); check the endpoint or region in {_location.Variable} and the network",
         _ => null,
     };

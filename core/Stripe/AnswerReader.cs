@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 
 namespace Jobs.Stripe;
 
@@ -20,6 +21,8 @@ internal sealed class AnswerReader(string secretKey, TimeProvider time)
             return Refused(call, response, body, requestId, replayed);
         try
         {
+            if (!Utf8.IsValid(body.Bytes))
+                throw new JsonException("The answer is not UTF-8.");
             var value = JsonSerializer.Deserialize(body.Bytes, type)
                 ?? throw new JsonException("The answer is null.");
             call.Settle();
@@ -112,7 +115,8 @@ internal sealed class AnswerReader(string secretKey, TimeProvider time)
     {
         try
         {
-            return JsonSerializer.Deserialize(body, StripeJson.Default.StripeErrorEnvelope)?.Error;
+            // Half of what a garbled refusal says would be taken for all of it.
+            return Utf8.IsValid(body) ? JsonSerializer.Deserialize(body, StripeJson.Default.StripeErrorEnvelope)?.Error : null;
         }
         catch (JsonException)
         {

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -72,12 +73,16 @@ internal sealed class TolerantObjectConverter<T> : JsonConverter<T>
 
 internal static class Tolerant
 {
-    /// <summary>Null for what is not text, half a surrogate pair included.</summary>
+    // Stripe's ids are at most 255 characters, its texts a few hundred; more than 2,704 bytes PostgreSQL takes into no index.
+    private const int MaxBytes = 2500;
+
+    /// <summary>Null for what is not text, half a surrogate pair included, and for text that no column could keep: with a NUL, or far too long.</summary>
     public static string? ReadText(ref Utf8JsonReader reader)
     {
         try
         {
-            return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+            return reader.TokenType == JsonTokenType.String && reader.GetString() is { } text && !text.Contains('\0') && Encoding.UTF8.GetByteCount(text) <= MaxBytes
+                ? text : null;
         }
         catch (InvalidOperationException)
         {

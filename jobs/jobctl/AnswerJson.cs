@@ -1,20 +1,17 @@
 using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Jobs.Database;
+using Jobs.Runs;
 
 namespace Jobs;
 
 /// <summary>A command's answer as one JSON object on one line of stdout. Control characters in it are escaped.</summary>
 internal static class AnswerJson
 {
-    // What is escaped in HTML need not be here.
-    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public static async Task WriteAsync(Action<Utf8JsonWriter> members)
     {
         var buffer = new ArrayBufferWriter<byte>(16_384);
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+        using (var json = new Utf8JsonWriter(buffer, PlainJson.Writing))
         {
             json.WriteStartObject();
             members(json);

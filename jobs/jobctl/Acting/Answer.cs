@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Jobs.Counter;
 using Jobs.Database;
@@ -12,9 +11,6 @@ namespace Jobs.Acting;
 /// <param name="Sentence">For people.</param>
 internal sealed record Answer(string Outcome, string Sentence)
 {
-    // What is escaped in HTML need not be here.
-    public static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>What follows from it, or was said on the way.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
@@ -58,7 +54,7 @@ internal sealed record Answer(string Outcome, string Sentence)
     public static async Task WriteAsync(Action<Utf8JsonWriter> members)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+        using (var json = new Utf8JsonWriter(buffer, PlainJson.Writing))
         {
             json.WriteStartObject();
             members(json);

@@ -1,23 +1,20 @@
 using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Jobs.Database;
+using Jobs.Runs;
 
 namespace Jobs.Counter;
 
 /// <summary>The counter as one JSON object on one line.</summary>
 internal static class CounterJson
 {
-    // What is escaped in HTML need not be here; control characters are.
-    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <param name="changes">What is different from the line before, in words.</param>
     /// <param name="lostSince">When the database was last heard of; the rest is as of then.</param>
     public static ReadOnlyMemory<byte> Line(
         CounterView view, DateTime now, IReadOnlyList<string>? changes = null, DateTime? lostSince = null, string? error = null)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+        using (var json = new Utf8JsonWriter(buffer, PlainJson.Writing))
         {
             json.WriteStartObject();
             JsonText.Write(json, "generated_at", now);

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Jobs.Runs;
 using Jobs.Telemetry;
@@ -9,8 +8,6 @@ namespace Jobs.Metrics;
 /// <summary>What textfile, Pushgateway and OTLP are told, of every job at once and as of now: in Prometheus's text format, or as JSON.</summary>
 internal static class MetricsCommand
 {
-    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public static readonly ToolCommand Command = new(
         "metrics",
         "Shows the metrics of all jobs: last runs, totals, what waits, payments of the last day.",
@@ -34,7 +31,7 @@ internal static class MetricsCommand
     private static ReadOnlyMemory<byte> Json(IEnumerable<Metric> metrics)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+        using (var json = new Utf8JsonWriter(buffer, PlainJson.Writing))
         {
             json.WriteStartObject();
             json.WriteString("command", "metrics");

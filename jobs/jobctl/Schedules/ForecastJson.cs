@@ -3,19 +3,17 @@ using System.Globalization;
 using System.Text.Json;
 using Jobs.Billing;
 using Jobs.Database;
+using Jobs.Runs;
 
 namespace Jobs.Schedules;
 
 /// <summary>The forecast as one JSON object on one line.</summary>
 internal static class ForecastJson
 {
-    // What is escaped in HTML need not be here: "+" of an offset.
-    private static readonly JsonWriterOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public static ReadOnlyMemory<byte> Line(Forecast forecast, BusinessZone zone)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+        using (var json = new Utf8JsonWriter(buffer, PlainJson.Writing))
         {
             json.WriteStartObject();
             JsonText.Write(json, "command", "next");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Jobs.Tests.Rig;
 using Xunit;
@@ -94,13 +95,16 @@ internal static class Mistake
         string[] secrets =
         [
             PostgresFixture.JobsPassword, Uri.EscapeDataString(PostgresFixture.JobsPassword),
-            .. environment.Where(v => v.Key == "STRIPE_SECRET_KEY" && v.Value?.Length > 8).Select(v => v.Value!),
+            .. environment.Where(v => v.Key == "STRIPE_SECRET_KEY" && v.Value?.Length > 8 && !IsAnExample(v.Value)).Select(v => v.Value!),
         ];
         foreach (var secret in secrets)
         {
             Assert.DoesNotContain(secret, text, StringComparison.Ordinal);
         }
     }
+
+    // An option's help shows a time that looks like it.
+    private static bool IsAnExample(string value) => DateTimeOffset.TryParse(value, CultureInfo.InvariantCulture, out _);
 
     /// <summary>Exactly one JSON object on one line, with the members that were promised and no other.</summary>
     public static JsonElement OneObject(JobResult result)

@@ -49,7 +49,8 @@ public sealed class FaultMatrixTests(PostgresFixture fixture)
             if (point.Kind == "disk full" && result.ExitCode != 0)
             {
                 Assert.Contains("the database server's disk is full; free space on it, then run again", FaultyRun.Error(result), StringComparison.Ordinal);
-                Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM job_item_failures"));
+                if (scenario.Job != "migrate")
+                    Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM job_item_failures"));
             }
 
             await rig.RerunAsync(world);

@@ -14,6 +14,9 @@ public sealed class SumUpFaultTests(PostgresFixture fixture)
 {
     private const string Job = "process-payment-queue";
 
+    // What is under way is followed for five minutes, however long its result cannot be asked for.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+
     private static readonly int[] Statuses = [401, 404, 409, 422, 429, 500, 503];
 
     private static readonly string[] Faults =
@@ -101,7 +104,7 @@ public sealed class SumUpFaultTests(PostgresFixture fixture)
     private static async Task RunAsync(CounterScene counter)
     {
         using var process = counter.World.Start(Job, "--output", "json", "--drain-for", "4s");
-        var run = await process.EndAsync(RunEnds.Patience);
+        var run = await process.EndAsync(Patience);
         Assert.Contains(await counter.Merchant.RequestsAsync(), request => request.Fault is not null);
         await counter.Merchant.ClearFaultsAsync();
         RunEnds.InASentence(run, counter.Merchant.Key, "sup_afk_fake");
