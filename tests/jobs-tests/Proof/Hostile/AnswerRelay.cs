@@ -113,9 +113,9 @@ internal sealed class AnswerRelay : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _listener.Stop();
-        await _accepting;
+        // Once: a second time it binds the port again for a moment, which another may have by now.
         _listener.Close();
+        await _accepting;
         _client.Dispose();
     }
 }

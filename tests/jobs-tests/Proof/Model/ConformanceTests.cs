@@ -50,16 +50,18 @@ public sealed class ConformanceTests(PostgresFixture fixture)
         await real.SeedAsync(subscriptions);
         var walk = new Walk(World.Of(subscriptions), null);
         var story = new StringBuilder().Append(CultureInfo.InvariantCulture, $"seed {seed}, {subscriptions} subscription(s)");
+        var reordered = false;
         try
         {
             foreach (var deed in path)
             {
                 story.Append(CultureInfo.InvariantCulture, $"\n{walk.World.Now,4} h: {deed}");
-                var before = walk.World;
-                walk = walk.After(deed)!;
-                if (!await real.DoAsync(deed, before))
+                // After another order than the path was laid out for, what comes next there may not be possible.
+                if (walk.After(deed) is null && reordered)
                     return;
-                Compare(walk.Picture(), await real.PictureAsync());
+                if (!await real.DoAsync(deed, walk.World))
+                    return;
+                walk = Agreed(walk, deed, await real.PictureAsync(), ref reordered);
             }
 
             walk = await SettleAsync(walk, real, story);
@@ -79,6 +81,7 @@ public sealed class ConformanceTests(PostgresFixture fixture)
     /// <summary>Nothing goes wrong any more: the jobs run, time passes, until every success is booked or parked and nothing is in flight.</summary>
     private static async Task<Walk> SettleAsync(Walk walk, RealWalk real, StringBuilder story)
     {
+        var reordered = false;
         for (var round = 0; ; round++)
         {
             for (var i = 0; i < walk.World.Intents.Length; i++)
@@ -97,8 +100,7 @@ public sealed class ConformanceTests(PostgresFixture fixture)
                 {
                     var deed = new Deed(What.Run, job, s, Outcome: Intention.Succeeded);
                     await real.DoAsync(deed, walk.World);
-                    walk = walk.After(deed)!;
-                    Compare(walk.Picture(), await real.PictureAsync());
+                    walk = Agreed(walk, deed, await real.PictureAsync(), ref reordered);
                 }
             }
 
@@ -110,6 +112,17 @@ public sealed class ConformanceTests(PostgresFixture fixture)
         }
     }
 
-    private static void Compare(string model, string real) =>
-        Assert.True(model == real, $"the model says:\n{model}\nbut it is:\n{real}");
+    /// <summary>Two successes that one run finds are booked side by side: whichever is first has the period, and the other is parked.</summary>
+    private static Walk Agreed(Walk before, Deed deed, string real, ref bool reordered)
+    {
+        var after = before.After(deed)!;
+        if (after.Picture() != real && before.After(deed, newestFirst: true) is { } other && other.Picture() == real)
+        {
+            reordered = true;
+            return other;
+        }
+
+        Assert.True(after.Picture() == real, $"the model says:\n{after.Picture()}\nbut it is:\n{real}");
+        return after;
+    }
 }

@@ -52,27 +52,29 @@ internal readonly record struct Deed(What What, JobKind Job = default, int On = 
 /// <summary>The model's side of a path: what each deed makes of its world.</summary>
 internal sealed record Walk(World World, Run? Held)
 {
-    private static readonly JobSteps Steps = new(Variant.Right);
+    private static readonly JobSteps OldestFirst = new(Variant.Right);
+    private static readonly JobSteps NewestFirst = new(Variant.Right, newestFirst: true);
     private static readonly At[] Calls = [At.Wire, At.Find, At.Look, At.Cancel];
 
     /// <returns>Null when the deed cannot be done here.</returns>
-    public Walk? After(Deed deed)
+    public Walk? After(Deed deed, bool newestFirst = false)
     {
+        var steps = newestFirst ? NewestFirst : OldestFirst;
         switch (deed.What)
         {
             case What.Run:
-                return this with { World = ToTheEnd(World, JobSteps.Begin(World, deed.Job, deed.On), deed.Outcome) };
+                return this with { World = ToTheEnd(steps, World, JobSteps.Begin(World, deed.Job, deed.On), deed.Outcome) };
             case What.RunKilled or What.RunHeld or What.RunCutOff or What.RunRefused:
-                if (Until(World, JobSteps.Begin(World, deed.Job, deed.On), deed) is not { } stopped)
+                if (Until(steps, World, JobSteps.Begin(World, deed.Job, deed.On), deed) is not { } stopped)
                     return null;
                 return deed.What switch
                 {
                     What.RunHeld => new(stopped.World, stopped.Run),
-                    What.RunCutOff => this with { World = ToTheEnd(stopped.World, stopped.Run with { At = At.Send, Seen = Intention.Nothing, SeenIntent = -1 }, deed.Outcome) },
+                    What.RunCutOff => this with { World = ToTheEnd(steps, stopped.World, stopped.Run with { At = At.Send, Seen = Intention.Nothing, SeenIntent = -1 }, deed.Outcome) },
                     _ => this with { World = stopped.World },
                 };
             case What.Release when Held is { } held:
-                return new(ToTheEnd(World, held, deed.Outcome), null);
+                return new(ToTheEnd(steps, World, held, deed.Outcome), null);
             case What.KillHeld when Held is not null:
                 return this with { Held = null };
             case What.Pay when deed.On < World.Intents.Length && World.Intents[deed.On].CanBePaid:
@@ -93,24 +95,25 @@ internal sealed record Walk(World World, Run? Held)
         }
     }
 
-    public World ToTheEnd(JobKind job, int subscription) => ToTheEnd(World, JobSteps.Begin(World, job, subscription), Intention.Succeeded);
+    public World ToTheEnd(JobKind job, int subscription) =>
+        ToTheEnd(OldestFirst, World, JobSteps.Begin(World, job, subscription), Intention.Succeeded);
 
-    private static World ToTheEnd(World world, Run run, Intention outcome)
+    private static World ToTheEnd(JobSteps steps, World world, Run run, Intention outcome)
     {
         while (run.At != At.Done)
-            (world, run) = Step(world, run, outcome);
+            (world, run) = Step(steps, world, run, outcome);
         return world;
     }
 
     /// <summary>Up to the first time it calls the provider so: before it does, or having done so.</summary>
-    private static (World World, Run Run)? Until(World world, Run run, Deed deed)
+    private static (World World, Run Run)? Until(JobSteps steps, World world, Run run, Deed deed)
     {
         while (run.At != At.Done)
         {
             var here = CallOf(run) == deed.Call;
             if (here && !deed.After)
                 return (world, run);
-            (world, run) = Step(world, run, deed.Outcome);
+            (world, run) = Step(steps, world, run, deed.Outcome);
             if (here)
                 return (world, run);
         }
@@ -118,10 +121,10 @@ internal sealed record Walk(World World, Run? Held)
         return null;
     }
 
-    private static (World, Run) Step(World world, Run run, Intention outcome)
+    private static (World, Run) Step(JobSteps steps, World world, Run run, Intention outcome)
     {
         if (run.At != At.Wire)
-            return Steps.Step(world, run);
+            return steps.Step(world, run);
         var replayed = Provider.Saved(world, run.Key) >= 0;
         if (!replayed)
             world = Provider.Create(world, run.Attempt, run.Key, outcome);
@@ -184,8 +187,8 @@ internal sealed record Walk(World World, Run? Held)
         {
             What.RunHeld => Held is null && (deed.Job == JobKind.Autopayment || (World.Subscriptions.Length == 1 && deed.Job != JobKind.MatchSuccessful)),
             // That one reads a success and books it in one step of the model.
-            What.RunKilled when deed.Job == JobKind.MatchSuccessful => !deed.After,
-            What.RunKilled => deed.Job == JobKind.Autopayment || World.Subscriptions.Length == 1,
+            What.RunKilled when deed.Job == JobKind.MatchSuccessful => Held is null && !deed.After,
+            What.RunKilled => Held is null && (deed.Job == JobKind.Autopayment || World.Subscriptions.Length == 1),
             What.RunCutOff => deed is { Job: JobKind.Autopayment, Call: At.Wire },
             What.RunRefused => deed is { Job: JobKind.Autopayment, Call: At.Wire, After: false },
             _ => true,

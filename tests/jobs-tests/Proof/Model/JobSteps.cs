@@ -4,7 +4,8 @@ namespace Jobs.Tests.Proof.Model;
 /// What a run does next, for each of the four jobs: one read or change of the provider, or one transaction. Between two steps anything may
 /// happen, and the run may have died.
 /// </summary>
-internal sealed class JobSteps(Variant variant)
+/// <param name="newestFirst">Of several successes that a run lists; they are booked side by side, so either may be the first.</param>
+internal sealed class JobSteps(Variant variant, bool newestFirst = false)
 {
     public Rules Rules { get; } = new(variant);
 
@@ -176,8 +177,8 @@ internal sealed class JobSteps(Variant variant)
                 return found != 0 ? (world, run with { At = At.Fulfil, Found = found })
                     : (MoveCursor(world, run), run with { At = At.Done });
             case At.Fulfil:
-                var first = System.Numerics.BitOperations.TrailingZeroCount(run.Found);
-                var left = run.Found & (run.Found - 1);
+                var first = newestFirst ? System.Numerics.BitOperations.Log2((uint)run.Found) : System.Numerics.BitOperations.TrailingZeroCount(run.Found);
+                var left = run.Found & ~(1 << first);
                 return (Rules.Fulfil(world, first), run with { Found = left, At = left == 0 ? At.MoveCursor : At.Fulfil });
             default:
                 return (MoveCursor(world, run), run with { At = At.Done });
