@@ -43,15 +43,15 @@ internal sealed class JobSteps(Variant variant, bool newestFirst = false)
             case At.ReadDue when !Rules.IsDue(world, run.Subscription, run.StartedAt):
                 return (world, run with { At = At.Done });
             case At.ReadDue:
-                return (world, NextEarlier(world, run with { HasMethod = Rules.HasMethod(world, run.Subscription), Attempt = -1 }));
+                return (world, NextEarlier(run with { HasMethod = Rules.HasMethod(world, run.Subscription), Earlier = Rules.OpenOnes(world, run.Subscription) }));
             case At.Look:
                 var looked = See(world, run, world.Attempts[run.Attempt].Intent);
-                return (world, !IsOpen(looked.Seen) ? looked with { At = At.Close } : run.HasMethod ? looked with { At = At.Cancel } : NextEarlier(world, run));
+                return (world, !IsOpen(looked.Seen) ? looked with { At = At.Close } : run.HasMethod ? looked with { At = At.Cancel } : NextEarlier(run));
             case At.Cancel or At.LookAgain:
                 return CancelOrLookAgain(world, run);
             case At.Close when run.Seen is Intention.Canceled:
                 world = Rules.Close(world, run.Attempt, Row.Canceled, run.SeenIntent);
-                return (world, NextEarlier(world, run));
+                return (world, NextEarlier(run));
             case At.Close:
                 return (Rules.Settle(world, run.Attempt, run.Seen, run.SeenIntent, run.StartedAt).World, run with { At = At.Done });
             case At.Prepare:
@@ -93,16 +93,21 @@ internal sealed class JobSteps(Variant variant, bool newestFirst = false)
         return Autopayment(world, run with { At = At.ReadDue }).Item2;
     }
 
-    private Run NextEarlier(World world, Run run)
-    {
-        var next = Rules.FirstOpen(world, run.Subscription, run.Attempt);
-        return Forget(run) with { At = next < 0 ? At.Prepare : At.Look, Attempt = next, HasMethod = run.HasMethod };
-    }
+    /// <summary>They were listed once, when the subscription was read.</summary>
+    private static Run NextEarlier(Run run) => run.Earlier == 0
+        ? Forget(run) with { At = At.Prepare, HasMethod = run.HasMethod }
+        : Forget(run) with
+        {
+            At = At.Look,
+            Attempt = System.Numerics.BitOperations.TrailingZeroCount(run.Earlier),
+            Earlier = run.Earlier & (run.Earlier - 1),
+            HasMethod = run.HasMethod,
+        };
 
     /// <summary>Under lock, once more whether it is due; then the row with its key is committed, before anything is sent.</summary>
     private (World, Run) Prepare(World world, Run run)
     {
-        if (!Rules.IsDue(world, run.Subscription, run.StartedAt) || !Rules.HasMethod(world, run.Subscription) || Rules.FirstOpen(world, run.Subscription) >= 0)
+        if (!Rules.IsDue(world, run.Subscription, run.StartedAt) || !Rules.HasMethod(world, run.Subscription) || Rules.OpenOnes(world, run.Subscription) != 0)
             return (world, run with { At = At.Done });
         var row = new Attempt(
             run.Subscription, variant == Variant.RowAfterTheSend ? Row.Unwritten : Row.Pending, world.Keys, world.Method, run.StartedAt, world.Now,

@@ -39,15 +39,17 @@ internal sealed class Rules(Variant variant)
     public static bool HasMethod(World world, int subscription) =>
         !world.Attempts.Any(a => a.Subscription == subscription && a.Method == world.Method && a.Authentication);
 
-    public int FirstOpen(World world, int subscription, int after = -1)
+    /// <summary>Attempts on which the customer might still pay, as bits.</summary>
+    public int OpenOnes(World world, int subscription)
     {
-        for (var i = after + 1; i < world.Attempts.Length && variant != Variant.EarlierAttemptLeftPayable; i++)
+        var open = 0;
+        for (var i = 0; i < world.Attempts.Length && variant != Variant.EarlierAttemptLeftPayable; i++)
         {
             if (world.Attempts[i].Subscription == subscription && world.Attempts[i].Open)
-                return i;
+                open |= 1 << i;
         }
 
-        return -1;
+        return open;
     }
 
     /// <summary>The PaymentIntent of an attempt: by its id, else by the metadata in a listing of the time in question.</summary>

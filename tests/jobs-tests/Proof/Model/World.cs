@@ -90,6 +90,9 @@ internal readonly record struct Intent(
 internal readonly record struct Run(JobKind Job, At At, int Subscription, int StartedAt)
 {
     public int Attempt { get; init; } = -1;
+
+    /// <summary>Earlier attempts still to be ended before this one, as bits.</summary>
+    public int Earlier { get; init; }
     public Intention Seen { get; init; }
     public int SeenIntent { get; init; } = -1;
     public bool HasMethod { get; init; }
@@ -174,7 +177,7 @@ internal sealed record World
         {
             print.Add((int)r.Job, (int)r.At, r.Subscription, r.StartedAt, r.Attempt, (int)r.Seen);
             print.Add(r.SeenIntent, r.HasMethod ? 1 : 0, r.IsReplay ? 1 : 0, r.AnswerIsReplayed ? 1 : 0, r.Key, r.KeyUntil);
-            print.Add(r.RequestedAt, r.SilenceProves ? 1 : 0, r.Found);
+            print.Add(r.RequestedAt, r.SilenceProves ? 1 : 0, r.Found, r.Earlier);
         }
 
         print.Add(Orphans.Length);
