@@ -254,12 +254,23 @@ public sealed partial class PostgresProxy : IAsyncDisposable
             var stops = _roundTrips == _stopAt;
             if (stops)
                 _ = StoppedAtLastAsync(_reached);
-            var fault = step == _breakStep && (--_breaksToGo == 0 || (_breaksToGo < 0 && _fault!.Lasts)) ? _fault : null;
+            var fault = IsToBreak(step) && (--_breaksToGo == 0 || (_breaksToGo < 0 && _fault!.Lasts)) ? _fault : null;
             if (fault is not null)
                 Broken++;
             Phase? hold = step == _holdStep && --_holdsToGo == 0 ? _holdPhase : null;
             return (_roundTrips, !(stops && _phase == Phase.Before), !stops, fault, hold);
         }
+    }
+
+    // What is done a second time may have another first statement, which then takes the settings along.
+    private bool IsToBreak(string step) =>
+        step == _breakStep || (_breaksToGo <= 0 && _breakStep is { } wanted && _fault!.Lasts && WithoutSettings(step) == WithoutSettings(wanted));
+
+    private static string WithoutSettings(string step)
+    {
+        while (step.StartsWith("SET LOCAL ", StringComparison.Ordinal) && step.IndexOf(';', StringComparison.Ordinal) is > 0 and var end)
+            step = step[(end + 1)..].TrimStart();
+        return step;
     }
 
     internal bool IsStopped
