@@ -13,9 +13,9 @@ test: publish ## Run every test, against a real PostgreSQL and the fake Stripe
 	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
 	@tests/run.sh $(ARGS)
 
-proof: publish ## Try everything: killed at every step, every fault, any two at once (hours); prints one table
+proof: publish ## Killed at every step, every fault, any two at once (two or three hours); prints one table
 	@dotnet build tests/jobs-tests -c Release -v quiet -clp:NoSummary
-	@JOBS_PROOF=full tests/run.sh -trait Category=Proof $(ARGS)
+	@JOBS_PROOF=$${JOBS_PROOF:-full} tests/run.sh -trait Category=Proof $(ARGS)
 
 publish: ## Publish every job, exactly as in its image, at artifacts/jobs/<job>/<job>
 	@docker/app/publish.sh
