@@ -6,12 +6,12 @@ namespace Jobs.Database;
 /// <summary>The answers to several statements, each read once and in their order.</summary>
 public sealed class Answers : IAsyncDisposable
 {
-    private readonly NpgsqlCommand _command;
+    private readonly NpgsqlBatch _batch;
     private readonly NpgsqlDataReader _reader;
     private readonly CancellationToken _cancellation;
 
-    internal Answers(NpgsqlCommand command, NpgsqlDataReader reader, CancellationToken cancellation) =>
-        (_command, _reader, _cancellation) = (command, reader, cancellation);
+    internal Answers(NpgsqlBatch batch, NpgsqlDataReader reader, CancellationToken cancellation) =>
+        (_batch, _reader, _cancellation) = (batch, reader, cancellation);
 
     public async Task<List<T>> ReadAsync<T>()
     {
@@ -48,6 +48,6 @@ public sealed class Answers : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _reader.DisposeAsync();
-        await _command.DisposeAsync();
+        await _batch.DisposeAsync();
     }
 }

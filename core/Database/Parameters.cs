@@ -12,41 +12,30 @@ namespace Jobs.Database;
 /// </summary>
 internal static class Parameters
 {
-    private static readonly ConcurrentDictionary<Type, PropertyInfo[]> Properties = new();
+    private static readonly ConcurrentDictionary<Type, Dictionary<string, PropertyInfo>> Properties = new();
 
-    public static void Bind(NpgsqlCommand command, object values)
+    /// <param name="values">May have more properties than the statement has parameters; null for none.</param>
+    public static NpgsqlBatchCommand Bind(Statement statement, object? values)
     {
-        foreach (var property in Properties.GetOrAdd(values.GetType(), PropertiesOf))
+        var command = new NpgsqlBatchCommand(statement.Sql);
+        foreach (var name in statement.Names)
         {
-            // An entity may have more properties than the statement has parameters.
-            if (IsNamed(command.CommandText, property.Name))
-            {
-                command.Parameters.Add(Of(property, property.GetValue(values)));
-            }
+            var property = values is null ? null : Properties.GetOrAdd(values.GetType(), PropertiesOf).GetValueOrDefault(name);
+            command.Parameters.Add(property is null
+                ? throw new InvalidOperationException($"nothing was given for @{name} of: {statement.Sql}")
+                : Of(property, property.GetValue(values)));
         }
+
+        return command;
     }
 
     [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = "These objects are of types of ours, which are kept whole.")]
-    private static PropertyInfo[] PropertiesOf(Type type) => type.GetProperties();
-
-    private static bool IsNamed(string sql, string name)
-    {
-        for (var at = sql.IndexOf('@', StringComparison.Ordinal); at >= 0; at = sql.IndexOf('@', at + 1))
-        {
-            var end = at + 1 + name.Length;
-            if (string.Compare(sql, at + 1, name, 0, name.Length, StringComparison.OrdinalIgnoreCase) == 0
-                && (end == sql.Length || !(char.IsLetterOrDigit(sql[end]) || sql[end] == '_')))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    private static Dictionary<string, PropertyInfo> PropertiesOf(Type type) =>
+        type.GetProperties().ToDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
 
     private static NpgsqlParameter Of(PropertyInfo property, object? value)
     {
-        var parameter = new NpgsqlParameter { ParameterName = property.Name, Value = value ?? DBNull.Value };
+        var parameter = new NpgsqlParameter { Value = value ?? DBNull.Value };
         if (value is null && TypeOfNull(property.PropertyType) is { } type)
         {
             parameter.NpgsqlDbType = type;

@@ -14,7 +14,7 @@ namespace Jobs.Database;
 /// <param name="cancellation">Of every command.</param>
 public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transaction, string settings, bool readOnly, bool repetition, CancellationToken cancellation)
 {
-    private string? _settings = settings;
+    private string _settings = settings;
 
     /// <summary>True in a dry run: PostgreSQL itself refuses any write.</summary>
     public bool ReadOnly { get; } = readOnly;
@@ -31,15 +31,15 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
     internal bool Committed { get; private set; }
 
     /// <returns>The number of rows written.</returns>
-    public Task<int> ExecuteAsync(string sql, object? parameters = null) => WriteAsync(Text(sql), parameters);
+    public Task<int> ExecuteAsync(string sql, object? parameters = null) => WriteAsync(sql, parameters, isLast: false);
 
-    public Task<List<T>> QueryAsync<T>(string sql, object? parameters = null) => ReadAsync<T>(Text(sql), parameters);
+    public Task<List<T>> QueryAsync<T>(string sql, object? parameters = null) => ReadAsync<T>(sql, parameters, isLast: false);
 
     public async Task<T> SingleAsync<T>(string sql, object? parameters = null) =>
-        (await ReadAsync<T>(Text(sql), parameters)).Single();
+        (await QueryAsync<T>(sql, parameters)).Single();
 
     public async Task<T?> SingleOrDefaultAsync<T>(string sql, object? parameters = null) =>
-        (await ReadAsync<T>(Text(sql), parameters)).SingleOrDefault();
+        (await QueryAsync<T>(sql, parameters)).SingleOrDefault();
 
     /// <summary>
     /// Several statements in one round trip, their answers in order. Each takes a snapshot of its own: what follows a lock
@@ -47,14 +47,14 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
     /// </summary>
     public async Task<Answers> QueryMultipleAsync(string sql, object? parameters = null)
     {
-        var command = Command(Text(sql), parameters);
+        var batch = Batch(sql, parameters, isLast: false);
         try
         {
-            return new Answers(command, await command.ExecuteReaderAsync(Cancellation), Cancellation);
+            return new Answers(batch, await batch.ExecuteReaderAsync(Cancellation), Cancellation);
         }
         catch
         {
-            await command.DisposeAsync();
+            await batch.DisposeAsync();
             throw;
         }
     }
@@ -62,25 +62,25 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
     /// <summary>The transaction's last statement: the COMMIT travels with it.</summary>
     /// <remarks>It commits whatever the statement returns: a statement that may find nothing to do must be all or nothing.</remarks>
     public async Task<T> SingleAndCommitAsync<T>(string sql, object? parameters = null) =>
-        (await ReadAsync<T>(LastText(sql), parameters)).Single();
+        (await ReadAsync<T>(sql, parameters, isLast: true)).Single();
 
     /// <inheritdoc cref="SingleAndCommitAsync{T}(string, object?)"/>
     /// <returns>The number of rows written.</returns>
-    public Task<int> ExecuteAndCommitAsync(string sql, object? parameters = null) => WriteAsync(LastText(sql), parameters);
+    public Task<int> ExecuteAndCommitAsync(string sql, object? parameters = null) => WriteAsync(sql, parameters, isLast: true);
 
     /// <summary>A bare command that is the transaction's last statement.</summary>
-    internal NpgsqlCommand LastCommand(string sql) => new(LastText(sql), connection, transaction);
+    internal NpgsqlCommand LastCommand(string sql) => new($"{Settings(isLast: true)}{sql};\nCOMMIT", connection, transaction);
 
-    private async Task<int> WriteAsync(string text, object? parameters)
+    private async Task<int> WriteAsync(string sql, object? parameters, bool isLast)
     {
-        await using var command = Command(text, parameters);
-        return await command.ExecuteNonQueryAsync(Cancellation);
+        await using var batch = Batch(sql, parameters, isLast);
+        return await batch.ExecuteNonQueryAsync(Cancellation);
     }
 
-    private async Task<List<T>> ReadAsync<T>(string text, object? parameters)
+    private async Task<List<T>> ReadAsync<T>(string sql, object? parameters, bool isLast)
     {
-        await using var command = Command(text, parameters);
-        await using var reader = await command.ExecuteReaderAsync(Cancellation);
+        await using var batch = Batch(sql, parameters, isLast);
+        await using var reader = await batch.ExecuteReaderAsync(Cancellation);
         var rows = await Answers.RowsAsync<T>(reader, Cancellation);
         // What the statements after it said, the COMMIT among them.
         while (await reader.NextResultAsync(Cancellation))
@@ -90,36 +90,37 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
         return rows;
     }
 
-    private NpgsqlCommand Command(string text, object? parameters)
+    private NpgsqlBatch Batch(string sql, object? parameters, bool isLast)
     {
-        var command = new NpgsqlCommand(text, connection, transaction);
-        if (parameters is not null)
+        var batch = new NpgsqlBatch(connection, transaction);
+        Add(Settings(isLast), null);
+        Add(sql, parameters);
+        if (isLast)
         {
-            Parameters.Bind(command, parameters);
+            batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
         }
 
-        return command;
+        return batch;
+
+        void Add(string text, object? values)
+        {
+            foreach (var statement in Statement.AllOf(text))
+            {
+                batch.BatchCommands.Add(Parameters.Bind(statement, values));
+            }
+        }
     }
 
-    private string LastText(string sql)
-    {
-        var text = Text($"{sql};\nCOMMIT");
-        Committed = true;
-        return text;
-    }
-
-    private string Text(string sql)
+    /// <summary>What goes before the next command: the transaction's settings before the first.</summary>
+    private string Settings(bool isLast)
     {
         if (Committed)
         {
             throw new InvalidOperationException("the transaction's last statement went out already");
         }
 
-        if (_settings is not null)
-        {
-            (sql, _settings) = (_settings + sql, null);
-        }
-
-        return sql;
+        Committed = isLast;
+        (var before, _settings) = (_settings, "");
+        return before;
     }
 }

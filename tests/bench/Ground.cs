@@ -39,15 +39,28 @@ internal sealed class Ground : IAsyncDisposable
 
     public string Psql => Server.BinDirectory is { } folder ? Path.Combine(folder, "psql") : "psql";
 
-    /// <summary>The jobs' environment in a database; the provider, if none is given, is never called.</summary>
-    public Dictionary<string, string?> EnvironmentFor(string database, Uri? stripe = null, int requestsPerSecond = 20) => new(StringComparer.Ordinal)
+    /// <summary>
+    /// The jobs' environment in a database; the provider, if none is given, is never called. Of what is set here only how .NET itself
+    /// is to run (DOTNET_...) goes along, to compare.
+    /// </summary>
+    public Dictionary<string, string?> EnvironmentFor(string database, Uri? stripe = null, int requestsPerSecond = 20)
     {
-        ["DATABASE_URL"] = UrlFor(database),
-        ["STRIPE_SECRET_KEY"] = "sk_test_bench",
-        ["STRIPE_API_BASE"] = stripe?.ToString(),
-        ["STRIPE_MAX_REQUESTS_PER_SECOND"] = requestsPerSecond.ToString(System.Globalization.CultureInfo.InvariantCulture),
-        ["STAFF_EMAIL"] = "staff@example.test",
-    };
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["DATABASE_URL"] = UrlFor(database),
+            ["STRIPE_SECRET_KEY"] = "sk_test_bench",
+            ["STRIPE_API_BASE"] = stripe?.ToString(),
+            ["STRIPE_MAX_REQUESTS_PER_SECOND"] = requestsPerSecond.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            ["STAFF_EMAIL"] = "staff@example.test",
+        };
+        foreach (System.Collections.DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            if (variable.Key is string name && name.StartsWith("DOTNET_", StringComparison.Ordinal))
+                environment[name] = (string?)variable.Value;
+        }
+
+        return environment;
+    }
 
     public async Task<T> ScalarAsync<T>(string database, string sql)
     {
