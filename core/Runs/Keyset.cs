@@ -8,6 +8,9 @@ public static class Keyset
 {
     private const int DefaultBatch = 500;
 
+    /// <summary>Before every row that is read by an instant and, within it, by its id.</summary>
+    public static (DateTime At, long Id) Beginning { get; } = (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0);
+
     /// <param name="sql">Rows after the key, in its order, at most the given number.</param>
     /// <param name="parameters">The statement's parameters from the last key and the batch size.</param>
     public static async IAsyncEnumerable<TRow> ReadAsync<TRow, TKey>(

@@ -76,7 +76,7 @@ public sealed class DueSubscriptions(JobRun run, Db db, BusinessZone zone, JobOp
 
     private IAsyncEnumerable<DueSubscription> AllAsync() =>
         Keyset.ReadAsync<DueSubscription, (DateTime End, long Id)>(
-            run, db, Select, (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L), s => (s.EndedAt, s.Id),
+            run, db, Select, Keyset.Beginning, s => (s.EndedAt, s.Id),
             (after, size) => Parameters(after.End, after.Id, size));
 
     public object Parameters(DateTime? afterEnd = null, long afterId = 0, int size = 0) => new

@@ -39,7 +39,7 @@ public sealed class ExpirePayments(
     {
         var before = run.Now - options.Get(OlderThan)!.Value;
         return Keyset.ReadAsync<Payment, (DateTime Created, long Id)>(
-            run, db, Stale, (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L), p => (p.CreatedAt, p.Id),
+            run, db, Stale, Keyset.Beginning, p => (p.CreatedAt, p.Id),
             (after, size) => new
             {
                 Before = before,

@@ -51,7 +51,7 @@ public sealed class ExpireStaleOrders(JobRun run, Db db, OrderExpiry expiry, Set
 
     private IAsyncEnumerable<StaleOrder> StaleAsync() =>
         Keyset.ReadAsync<StaleOrder, (DateTime Expires, long Id)>(
-            run, db, Stale, (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L), o => (o.ExpiresAt, o.Id),
+            run, db, Stale, Keyset.Beginning, o => (o.ExpiresAt, o.Id),
             (after, size) => new
             {
                 run.Now,

@@ -68,7 +68,7 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         var before = run.Now - policy.Grace;
         var ledger = await db.TransactionAsync(tx => tx.SingleAsync<AutopaymentLedger>(Lapse.Autopayment), run.Aborting);
         var mayHold = ledger.MayHold(before);
-        var (afterEnd, afterId) = (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L);
+        var (afterEnd, afterId) = Keyset.Beginning;
         while (!run.Stopping.IsCancellationRequested && NextBatchSize() is > 0 and var size)
         {
             var parameters = new Parameters

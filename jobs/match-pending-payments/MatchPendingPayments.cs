@@ -47,7 +47,7 @@ public sealed class MatchPendingPayments(
 
     private IAsyncEnumerable<Payment> DueAsync() =>
         Keyset.ReadAsync<Payment, (DateTime Created, long Id)>(
-            run, db, Due, (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L), p => (p.CreatedAt, p.Id),
+            run, db, Due, Keyset.Beginning, p => (p.CreatedAt, p.Id),
             (after, size) => new
             {
                 run.Now,

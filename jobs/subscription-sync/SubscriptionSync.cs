@@ -99,7 +99,7 @@ public sealed class SubscriptionSync(
     private Task FinishAsync() =>
         run.EachAsync(
             Keyset.ReadAsync<EndedSubscription, (DateTime End, long Id)>(
-                run, db, Finished, (DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc), 0L), s => (s.EndedAt, s.Id),
+                run, db, Finished, Keyset.Beginning, s => (s.EndedAt, s.Id),
                 (after, size) => new { run.Now, AfterEnd = after.End, AfterId = after.Id, run.Options.Only, Size = size }),
             s => s.Id.ToString(CultureInfo.InvariantCulture), FinishAsync, Parallel);
 

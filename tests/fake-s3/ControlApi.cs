@@ -29,7 +29,7 @@ internal sealed class ControlApi(ObjectStore store, Faults faults)
                 faults.Clear();
                 break;
             case ("GET", ["state"]):
-                await http.Response.WriteAsJsonAsync(new { requests = faults.Requests, held = faults.Held, uploads = store.Uploads });
+                await http.Response.WriteAsJsonAsync(new { requests = faults.Requests, held = faults.Waiting.Count, uploads = store.Uploads });
                 break;
             case ("GET", ["objects", var bucket]):
                 await http.Response.WriteAsync(string.Join('\n', store.Bucket(bucket)!.Keys.Order(StringComparer.Ordinal)));

@@ -11,7 +11,6 @@ internal sealed class Faults
     private readonly Lock _lock = new();
     private readonly List<(Fault Fault, int Seen)> _faults = [];
     private readonly List<string> _requests = [];
-    private readonly List<TaskCompletionSource> _held = [];
 
     public string[] Requests
     {
@@ -22,14 +21,7 @@ internal sealed class Faults
         }
     }
 
-    public int Held
-    {
-        get
-        {
-            lock (_lock)
-                return _held.Count;
-        }
-    }
+    public Waiting Waiting { get; } = new();
 
     public void Add(Fault fault)
     {
@@ -57,25 +49,14 @@ internal sealed class Faults
         }
     }
 
-    /// <summary>Stands still until the client is gone or everything is reset.</summary>
-    public async Task HoldAsync(CancellationToken clientGone)
-    {
-        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (_lock)
-            _held.Add(held);
-        await using var registration = clientGone.Register(() => held.TrySetResult());
-        await held.Task;
-        lock (_lock)
-            _held.Remove(held);
-    }
-
     public void Clear()
     {
         lock (_lock)
         {
             _faults.Clear();
             _requests.Clear();
-            _held.ForEach(held => held.TrySetResult());
         }
+
+        Waiting.Release();
     }
 }

@@ -1,7 +1,5 @@
-using System.Net;
+using Jobs.Testing;
 using Jobs.Testing.FakeS3;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 
 // fake-s3 [--port N] [--bucket NAME]... [--exit-with-stdin]
 // Enough of S3 for what is kept there: objects, multipart uploads, list-type=2, path-style only, Signature Version 4 checked. Access key
@@ -26,45 +24,7 @@ for (var i = 0; i < args.Length; i++)
     }
 }
 
-var builder = WebApplication.CreateSlimBuilder();
-builder.Logging.ClearProviders();
-builder.WebHost.ConfigureKestrel(kestrel =>
-{
-    kestrel.Listen(IPAddress.Loopback, port);
-    kestrel.AddServerHeader = false;
-    kestrel.Limits.MaxRequestBodySize = null;
-    kestrel.Limits.MinRequestBodyDataRate = null;
-    kestrel.Limits.MinResponseDataRate = null;
-});
-
 var store = new ObjectStore(buckets.Count > 0 ? buckets : ["archive"]);
 var faults = new Faults();
-var server = new S3Server(store, faults);
-var control = new ControlApi(store, faults);
-await using var app = builder.Build();
-app.Run(http => http.Request.Path.StartsWithSegments("/_fake", StringComparison.Ordinal) ? control.HandleAsync(http) : server.HandleAsync(http));
-
-await app.StartAsync();
-var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-await Console.Out.WriteLineAsync($"listening on {address}");
-await Console.Out.FlushAsync();
-
-if (exitWithStdin)
-{
-    // A parent that dies closes the pipe, however it dies.
-    var stdin = new Thread(() =>
-    {
-        using var input = Console.OpenStandardInput();
-        Span<byte> buffer = stackalloc byte[256];
-        while (input.Read(buffer) > 0)
-        {
-        }
-
-        Environment.Exit(0);
-    })
-    { IsBackground = true };
-    stdin.Start();
-}
-
-await app.WaitForShutdownAsync();
+await LoopbackHost.RunAsync(port, exitWithStdin, new S3Server(store, faults).HandleAsync, new ControlApi(store, faults).HandleAsync);
 return 0;

@@ -25,13 +25,13 @@ internal sealed class S3Server(ObjectStore store, Faults faults)
 
         if (fault?.Kind == "hang_before")
         {
-            await faults.HoldAsync(http.RequestAborted);
+            await faults.Waiting.HoldAsync(http.RequestAborted);
             return;
         }
 
         var answer = fault?.Kind == "status" ? Of(new S3Error(fault.Status, fault.Code, "by order")) : Carry(request, buffer.ToArray());
         if (fault?.Kind == "hang_after")
-            await faults.HoldAsync(http.RequestAborted);
+            await faults.Waiting.HoldAsync(http.RequestAborted);
         if (fault?.Kind is "drop_after" or "hang_after")
         {
             http.Abort();

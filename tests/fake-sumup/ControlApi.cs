@@ -93,7 +93,7 @@ internal sealed class ControlApi(Merchants merchants)
                     merchant.Faults.Clear();
                     break;
                 case ("POST", ["release"]):
-                    merchant.Faults.Release();
+                    merchant.Faults.Waiting.Release();
                     break;
                 default:
                     throw new FormatException("there is no such call");
@@ -103,7 +103,7 @@ internal sealed class ControlApi(Merchants merchants)
         }
     }
 
-    private static JsonObject Held(Merchant merchant) => new() { ["held"] = merchant.Faults.Held };
+    private static JsonObject Held(Merchant merchant) => new() { ["held"] = merchant.Faults.Waiting.Count };
 
     private static Config Merged(Config config, JsonObject changes)
     {

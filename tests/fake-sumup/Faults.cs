@@ -20,16 +20,8 @@ internal sealed class Faults
 {
     private readonly Lock _lock = new();
     private readonly List<(Fault Fault, int Seen)> _faults = [];
-    private readonly List<TaskCompletionSource> _held = [];
 
-    public int Held
-    {
-        get
-        {
-            lock (_lock)
-                return _held.Count;
-        }
-    }
+    public Waiting Waiting { get; } = new();
 
     public void Add(Fault fault)
     {
@@ -55,28 +47,10 @@ internal sealed class Faults
         }
     }
 
-    /// <summary>Stands still until released or the client is gone.</summary>
-    public async Task HoldAsync(CancellationToken clientGone)
-    {
-        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (_lock)
-            _held.Add(held);
-        await using var registration = clientGone.Register(() => held.TrySetResult());
-        await held.Task;
-        lock (_lock)
-            _held.Remove(held);
-    }
-
-    public void Release()
-    {
-        lock (_lock)
-            _held.ForEach(held => held.TrySetResult());
-    }
-
     public void Clear()
     {
         lock (_lock)
             _faults.Clear();
-        Release();
+        Waiting.Release();
     }
 }

@@ -1,7 +1,5 @@
-using System.Net;
+using Jobs.Testing;
 using Jobs.Testing.FakeSumUp;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 
 // fake-sumup [--port N] [--merchant CODE:KEY] [--exit-with-stdin]: see README.md.
 var (port, exitWithStdin) = (0, false);
@@ -26,42 +24,5 @@ for (var i = 0; i < args.Length; i++)
     }
 }
 
-var builder = WebApplication.CreateSlimBuilder();
-builder.Logging.ClearProviders();
-builder.WebHost.ConfigureKestrel(kestrel =>
-{
-    kestrel.Listen(IPAddress.Loopback, port);
-    kestrel.AddServerHeader = false;
-    kestrel.Limits.MinRequestBodyDataRate = null;
-    kestrel.Limits.MinResponseDataRate = null;
-});
-
-var server = new SumUpServer(merchants);
-var control = new ControlApi(merchants);
-await using var app = builder.Build();
-app.Run(http => http.Request.Path.StartsWithSegments("/_fake", StringComparison.Ordinal) ? control.HandleAsync(http) : server.HandleAsync(http));
-
-await app.StartAsync();
-var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-await Console.Out.WriteLineAsync($"listening on {address}");
-await Console.Out.FlushAsync();
-
-if (exitWithStdin)
-{
-    // A parent that dies closes the pipe, however it dies.
-    var stdin = new Thread(() =>
-    {
-        using var input = Console.OpenStandardInput();
-        Span<byte> buffer = stackalloc byte[256];
-        while (input.Read(buffer) > 0)
-        {
-        }
-
-        Environment.Exit(0);
-    })
-    { IsBackground = true };
-    stdin.Start();
-}
-
-await app.WaitForShutdownAsync();
+await LoopbackHost.RunAsync(port, exitWithStdin, new SumUpServer(merchants).HandleAsync, new ControlApi(merchants).HandleAsync);
 return 0;

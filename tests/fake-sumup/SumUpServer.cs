@@ -41,7 +41,7 @@ internal sealed class SumUpServer(Merchants merchants)
                 http.Abort();
                 return;
             case "hang_after":
-                await merchant.Faults.HoldAsync(http.RequestAborted);
+                await merchant.Faults.Waiting.HoldAsync(http.RequestAborted);
                 http.Abort();
                 return;
             case "delay_after":
@@ -62,7 +62,7 @@ internal sealed class SumUpServer(Merchants merchants)
                 http.Abort();
                 return null;
             case "hang_before":
-                await merchant.Faults.HoldAsync(http.RequestAborted);
+                await merchant.Faults.Waiting.HoldAsync(http.RequestAborted);
                 merchant.Requests.Add(merchant.Now, http.Request, "", 0, "", fault.Kind);
                 http.Abort();
                 return null;

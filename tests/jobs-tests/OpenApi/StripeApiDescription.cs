@@ -7,7 +7,7 @@ namespace Jobs.Tests.OpenApi;
 public sealed class StripeApiDescription
 {
     private const string FileName = "stripe-openapi-subset.json";
-    private static readonly Lazy<StripeApiDescription?> Found = new(() => Locate() is { } file ? new(File.ReadAllBytes(file)) : null);
+    private static readonly Lazy<StripeApiDescription?> Found = new(() => ApiDescriptionFile.Read("stripe", FileName) is { } json ? new(json) : null);
 
     private readonly JsonElement root;
     private readonly ResponseSchema responses;
@@ -35,7 +35,7 @@ public sealed class StripeApiDescription
     /// <returns>What Stripe would refuse, one line each; empty when nothing.</returns>
     public IReadOnlyList<string> CheckRequest(string method, string path, IEnumerable<KeyValuePair<string, string>> parameters)
     {
-        if (Operation(method, path) is not { } operation)
+        if (ApiDescriptionFile.Operation(root, method, path) is not { } operation)
             return [$"{method} {path}: is not in the description"];
         var violations = new List<string>();
         var tree = FormTree.Parse(parameters, violations);
@@ -60,7 +60,7 @@ public sealed class StripeApiDescription
     /// <returns>Where the body differs from what Stripe would answer with that status, one line each, as <c>$.member: what</c>.</returns>
     public IReadOnlyList<string> CheckResponse(string method, string path, int status, JsonElement body)
     {
-        if (Operation(method, path) is not { } operation)
+        if (ApiDescriptionFile.Operation(root, method, path) is not { } operation)
             return [$"{method} {path}: is not in the description"];
         var answers = operation.GetProperty("responses");
         if (!answers.TryGetProperty(status.ToString(System.Globalization.CultureInfo.InvariantCulture), out var answer))
@@ -76,34 +76,5 @@ public sealed class StripeApiDescription
         var violations = new List<string>();
         responses.Check(value, root.GetProperty("components").GetProperty("schemas").GetProperty(schema), "$", violations);
         return violations;
-    }
-
-    /// <summary>Of the templates that fit, the one with the most fixed segments: <c>/search</c> is not an id.</summary>
-    private JsonElement? Operation(string method, string path)
-    {
-        var segments = path.Split('/');
-        return root.GetProperty("paths").EnumerateObject()
-            .Where(template => Fits(template.Name.Split('/'), segments))
-            .OrderBy(template => template.Name.Count(c => c == '{'))
-            .Select(template => template.Value.TryGetProperty(method.ToLowerInvariant(), out var operation) ? operation : (JsonElement?)null)
-            .FirstOrDefault();
-    }
-
-    private static bool Fits(string[] template, string[] segments) =>
-        template.Length == segments.Length
-        && template.Zip(segments).All(pair => pair.First.StartsWith('{') ? pair.Second.Length > 0 : pair.First == pair.Second);
-
-    private static string? Locate()
-    {
-        if (Environment.GetEnvironmentVariable("JOBS_OPENAPI_DIR") is { Length: > 0 } named)
-            return File.Exists(Path.Combine(named, FileName)) ? Path.Combine(named, FileName) : null;
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            var file = Path.Combine(folder.FullName, "shared", "stripe", FileName);
-            if (File.Exists(file))
-                return file;
-        }
-
-        return null;
     }
 }

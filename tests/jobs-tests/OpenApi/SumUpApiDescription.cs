@@ -8,7 +8,7 @@ namespace Jobs.Tests.OpenApi;
 public sealed class SumUpApiDescription(ReadOnlyMemory<byte> json)
 {
     private const string FileName = "sumup-openapi-subset.json";
-    private static readonly Lazy<SumUpApiDescription?> Found = new(() => Locate() is { } file ? new(File.ReadAllBytes(file)) : null);
+    private static readonly Lazy<SumUpApiDescription?> Found = new(() => ApiDescriptionFile.Read("sumup", FileName) is { } json ? new(json) : null);
 
     private readonly JsonElement root = JsonDocument.Parse(json).RootElement;
 
@@ -23,7 +23,7 @@ public sealed class SumUpApiDescription(ReadOnlyMemory<byte> json)
 
     public IReadOnlyList<string> CheckRequest(string method, string path, string query, string body)
     {
-        if (Operation(method, path) is not { } operation)
+        if (ApiDescriptionFile.Operation(root, method, path) is not { } operation)
             return [$"{method} {path}: is not in the description"];
         var violations = new List<string>();
         var known = operation.TryGetProperty("parameters", out var parameters)
@@ -47,7 +47,7 @@ public sealed class SumUpApiDescription(ReadOnlyMemory<byte> json)
 
     public IReadOnlyList<string> CheckResponse(string method, string path, int status, string body, bool problem)
     {
-        if (Operation(method, path) is not { } operation)
+        if (ApiDescriptionFile.Operation(root, method, path) is not { } operation)
             return [$"{method} {path}: is not in the description"];
         if (!operation.GetProperty("responses").TryGetProperty(status.ToString(CultureInfo.InvariantCulture), out var answer))
             return [$"{status} is not described"];
@@ -156,33 +156,5 @@ public sealed class SumUpApiDescription(ReadOnlyMemory<byte> json)
         while (schema.TryGetProperty("$ref", out var reference))
             schema = root.GetProperty("components").GetProperty("schemas").GetProperty(reference.GetString()!.Split('/')[^1]);
         return schema;
-    }
-
-    private JsonElement? Operation(string method, string path)
-    {
-        var segments = path.Split('/');
-        return root.GetProperty("paths").EnumerateObject()
-            .Where(template => Fits(template.Name.Split('/'), segments))
-            .OrderBy(template => template.Name.Count(c => c == '{'))
-            .Select(template => template.Value.TryGetProperty(method.ToLowerInvariant(), out var operation) ? operation : (JsonElement?)null)
-            .FirstOrDefault();
-    }
-
-    private static bool Fits(string[] template, string[] segments) =>
-        template.Length == segments.Length
-        && template.Zip(segments).All(pair => pair.First.StartsWith('{') ? pair.Second.Length > 0 : pair.First == pair.Second);
-
-    private static string? Locate()
-    {
-        if (Environment.GetEnvironmentVariable("JOBS_OPENAPI_DIR") is { Length: > 0 } named)
-            return File.Exists(Path.Combine(named, FileName)) ? Path.Combine(named, FileName) : null;
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            var file = Path.Combine(folder.FullName, "shared", "sumup", FileName);
-            if (File.Exists(file))
-                return file;
-        }
-
-        return null;
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text.Json;
 
@@ -10,31 +9,16 @@ public sealed class FakeS3Process : IAsyncDisposable
     public const string AccessKey = "fake-access-key";
     public const string SecretKey = "fake-secret-key";
 
-    private readonly Process _process;
-    private readonly HttpClient _control;
+    private readonly FakeProcess _process;
 
-    private FakeS3Process(Process process, Uri address)
-    {
-        (_process, Base) = (process, address);
-        _control = new HttpClient { BaseAddress = new Uri(address, "/_fake/") };
-    }
+    private FakeS3Process(FakeProcess process) => _process = process;
 
-    public Uri Base { get; }
+    public Uri Base => _process.Base;
 
     /// <summary>An ARCHIVE_URL that leads here.</summary>
     public string Url => $"s3://archive/kept?endpoint={Base.ToString().TrimEnd('/')}";
 
-    public static async Task<FakeS3Process> StartAsync()
-    {
-        var start = new ProcessStartInfo(Program()) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
-        start.ArgumentList.Add("--exit-with-stdin");
-        var process = Process.Start(start)!;
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        var line = await process.StandardOutput.ReadLineAsync(limit.Token);
-        return line is not null && line.StartsWith("listening on ", StringComparison.Ordinal)
-            ? new FakeS3Process(process, new Uri(line["listening on ".Length..]))
-            : throw new InvalidOperationException($"fake-s3 did not start: {line}");
-    }
+    public static async Task<FakeS3Process> StartAsync() => new(await FakeProcess.StartAsync("fake-s3"));
 
     /// <summary>Gives a world the way here and the keys.</summary>
     public void OpenTo(JobWorld world)
@@ -44,17 +28,17 @@ public sealed class FakeS3Process : IAsyncDisposable
         world.Environment["AWS_SECRET_ACCESS_KEY"] = SecretKey;
     }
 
-    public Task ResetAsync() => _control.PostAsync("reset", null);
+    public Task ResetAsync() => _process.Control.PostAsync("reset", null);
 
     /// <summary>drop_before, drop_after, hang_before, hang_after, truncated_body, status:CODE, status_after:CODE.</summary>
     public async Task FaultAsync(string kind, int? nth = null, string? method = null)
     {
-        using var response = await _control.PostAsJsonAsync("faults", new { kind, nth, method });
+        using var response = await _process.Control.PostAsJsonAsync("faults", new { kind, nth, method });
         response.EnsureSuccessStatusCode();
     }
 
     /// <summary>Also lets go of what hangs, and forgets the requests.</summary>
-    public Task ClearFaultsAsync() => _control.DeleteAsync("faults");
+    public Task ClearFaultsAsync() => _process.Control.DeleteAsync("faults");
 
     public async Task<IReadOnlyList<string>> RequestsAsync() =>
         [.. (await StateAsync()).GetProperty("requests").EnumerateArray().Select(r => r.GetString()!)];
@@ -73,38 +57,15 @@ public sealed class FakeS3Process : IAsyncDisposable
     }
 
     public async Task<IReadOnlyList<string>> KeysAsync() =>
-        (await _control.GetStringAsync("objects/archive")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        (await _process.Control.GetStringAsync("objects/archive")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    public Task<byte[]> ReadAsync(string key) => _control.GetByteArrayAsync($"objects/archive/{key}");
+    public Task<byte[]> ReadAsync(string key) => _process.Control.GetByteArrayAsync($"objects/archive/{key}");
 
-    public Task WriteAsync(string key, byte[] content) => _control.PutAsync($"objects/archive/{key}", new ByteArrayContent(content));
+    public Task WriteAsync(string key, byte[] content) => _process.Control.PutAsync($"objects/archive/{key}", new ByteArrayContent(content));
 
-    public Task DeleteAsync(string key) => _control.DeleteAsync($"objects/archive/{key}");
+    public Task DeleteAsync(string key) => _process.Control.DeleteAsync($"objects/archive/{key}");
 
-    private Task<JsonElement> StateAsync() => _control.GetFromJsonAsync<JsonElement>("state");
+    private Task<JsonElement> StateAsync() => _process.Control.GetFromJsonAsync<JsonElement>("state");
 
-    public async ValueTask DisposeAsync()
-    {
-        _control.Dispose();
-        _process.StandardInput.Close();
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
-        try
-        {
-            await _process.WaitForExitAsync(limit.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            _process.Kill();
-        }
-
-        _process.Dispose();
-    }
-
-    private static string Program()
-    {
-        var own = new DirectoryInfo(AppContext.BaseDirectory).Name;
-        return new[] { own, "debug", "release" }
-            .Select(configuration => PostgresFixture.RepositoryFile($"artifacts/bin/fake-s3/{configuration}/fake-s3"))
-            .FirstOrDefault(File.Exists) ?? throw new FileNotFoundException("no fake-s3 program: build tests/fake-s3");
-    }
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -12,41 +11,19 @@ namespace Jobs.Tests.Rig;
 /// </summary>
 public sealed class FakeStripeProcess : IAsyncDisposable
 {
-    private readonly Process _process;
+    private readonly FakeProcess _process;
 
-    private FakeStripeProcess(Process process, Uri address)
-    {
-        _process = process;
-        Base = address;
-        Control = new HttpClient { BaseAddress = new Uri(address, "/_fake/") };
-    }
+    private FakeStripeProcess(FakeProcess process) => _process = process;
 
     /// <summary>What STRIPE_API_BASE is set to: <c>http://127.0.0.1:port/</c>.</summary>
-    public Uri Base { get; }
+    public Uri Base => _process.Base;
 
-    public HttpClient Control { get; }
+    public HttpClient Control => _process.Control;
 
     public int ProcessId => _process.Id;
 
-    public static async Task<FakeStripeProcess> StartAsync(params string[] args)
-    {
-        var start = new ProcessStartInfo(Program()) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
-        start.ArgumentList.Add("--exit-with-stdin");
-        if (!args.Contains("--rate", StringComparer.Ordinal))
-        {
-            start.ArgumentList.Add("--rate");
-            start.ArgumentList.Add("0");
-        }
-
-        foreach (var argument in args)
-            start.ArgumentList.Add(argument);
-        var process = Process.Start(start)!;
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
-        var line = await process.StandardOutput.ReadLineAsync(limit.Token);
-        return line is not null && line.StartsWith("listening on ", StringComparison.Ordinal)
-            ? new FakeStripeProcess(process, new Uri(line["listening on ".Length..]))
-            : throw new InvalidOperationException($"fake-stripe did not start: {line}");
-    }
+    public static async Task<FakeStripeProcess> StartAsync(params string[] args) =>
+        new(await FakeProcess.StartAsync("fake-stripe", args.Contains("--rate", StringComparer.Ordinal) ? args : [.. args, "--rate", "0"]));
 
     /// <summary>A client of the API itself, authenticated as a test account.</summary>
     public HttpClient Client(string secretKey = "sk_test_fake")
@@ -115,22 +92,7 @@ public sealed class FakeStripeProcess : IAsyncDisposable
     /// <summary>The bank has decided: succeeded, failed, canceled.</summary>
     public Task MoveRefundAsync(string refund, string status) => SendAsync(HttpMethod.Post, $"refunds/{refund}", new { status });
 
-    public async ValueTask DisposeAsync()
-    {
-        Control.Dispose();
-        _process.StandardInput.Close();
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
-        try
-        {
-            await _process.WaitForExitAsync(limit.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            _process.Kill();
-        }
-
-        _process.Dispose();
-    }
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
 
     private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body = null)
     {
@@ -142,24 +104,5 @@ public sealed class FakeStripeProcess : IAsyncDisposable
         return response.IsSuccessStatusCode
             ? JsonDocument.Parse(text).RootElement
             : throw new InvalidOperationException($"{method} /_fake/{path}: {text}");
-    }
-
-    /// <summary>JOBS_FAKE_STRIPE, or what the build left beside the tests, same configuration first.</summary>
-    private static string Program()
-    {
-        if (Environment.GetEnvironmentVariable("JOBS_FAKE_STRIPE") is { Length: > 0 } given)
-            return given;
-        var own = new DirectoryInfo(AppContext.BaseDirectory).Name;
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            foreach (var configuration in new[] { own, "debug", "release" })
-            {
-                var program = Path.Combine(folder.FullName, "artifacts", "bin", "fake-stripe", configuration, "fake-stripe");
-                if (File.Exists(program))
-                    return program;
-            }
-        }
-
-        throw new FileNotFoundException("no fake-stripe program: build tests/fake-stripe or set JOBS_FAKE_STRIPE");
     }
 }
