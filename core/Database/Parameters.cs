@@ -21,9 +21,12 @@ internal static class Parameters
         foreach (var name in statement.Names)
         {
             var property = values is null ? null : Properties.GetOrAdd(values.GetType(), PropertiesOf).GetValueOrDefault(name);
-            command.Parameters.Add(property is null
-                ? throw new InvalidOperationException($"nothing was given for @{name} of: {statement.Sql}")
-                : Of(property, property.GetValue(values)));
+            if (property is null)
+            {
+                throw new InvalidOperationException($"nothing was given for @{name} of: {statement.Sql}");
+            }
+
+            command.Parameters.Add(Of(property, property.GetValue(values)));
         }
 
         return command;

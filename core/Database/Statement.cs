@@ -5,7 +5,7 @@ namespace Jobs.Database;
 
 /// <summary>
 /// A statement as PostgreSQL takes it: its parameters by number. Ours are written with names, several in one text where they travel
-/// together; each text is taken apart once a run. Npgsql would do so for every command, which was a twelfth of the CPU of a charge.
+/// together; each text is taken apart once a run. Npgsql would do so for every command, which was 6 % of the CPU of a charge.
 /// </summary>
 /// <param name="Sql">With $1, $2 ... where it said @Name.</param>
 /// <param name="Names">The parameters' names, each once, by their numbers.</param>
@@ -134,13 +134,13 @@ internal sealed record Statement(string Sql, IReadOnlyList<string> Names)
         {
             for (var i = _at + 1; i < text.Length; i++)
             {
-                if (hasEscapes && text[i] == '\\')
+                // An escaped character, or a doubled quote, which stands for itself.
+                if ((hasEscapes && text[i] == '\\') || (text[i] == quote && At(i + 1) == quote))
                 {
                     i++;
                 }
                 else if (text[i] == quote)
                 {
-                    // A doubled quote stands for itself: what follows reads as another quoted text beside this one.
                     return i + 1;
                 }
             }

@@ -18,6 +18,8 @@ public sealed class StatementTests
     [InlineData("SELECT 'it''s @x; no', @a", "SELECT 'it''s @x; no', $1", "a")]
     [InlineData(@"SELECT E'it\'s @x; no', @a", @"SELECT E'it\'s @x; no', $1", "a")]
     [InlineData(@"SELECT e'\\', @a", @"SELECT e'\\', $1", "a")]
+    [InlineData(@"SELECT E'it''s \' @x; no', @a", @"SELECT E'it''s \' @x; no', $1", "a")]
+    [InlineData("SELECT '', '''', @a, '''@x;'''", "SELECT '', '''', $1, '''@x;'''", "a")]
     [InlineData(@"SELECT '\', @a", @"SELECT '\', $1", "a")]
     [InlineData(@"SELECT nameE'\', @a", @"SELECT nameE'\', $1", "a")]
     [InlineData("SELECT \"odd @x; \"\" name\", @a", "SELECT \"odd @x; \"\" name\", $1", "a")]
