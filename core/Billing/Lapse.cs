@@ -56,13 +56,18 @@ public static class Lapse
                           FROM notifications AS n WHERE {RenewalNotice.OfThisPeriod}), true)
         """;
 
-    /// <summary>A charge is in flight, or money is parked: its result decides.</summary>
-    public const string Waiting =
+    /// <summary>A charge is in flight: its result decides.</summary>
+    public const string InFlight =
+        "EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.status IN ('pending', 'processing', 'requires_action'))";
+
+    /// <summary>Its money is parked: who resolves it decides.</summary>
+    public const string Parked =
         """
-        EXISTS (SELECT FROM payments AS a WHERE a.subscription_id = s.id AND a.status IN ('pending', 'processing', 'requires_action'))
-            OR EXISTS (SELECT FROM unmatched_payments AS u JOIN payments AS a ON a.id = u.payment_id
-                       WHERE a.subscription_id = s.id AND u.resolved_at IS NULL AND u.reason <> 'duplicate')
+        EXISTS (SELECT FROM unmatched_payments AS u JOIN payments AS a ON a.id = u.payment_id
+                WHERE a.subscription_id = s.id AND u.resolved_at IS NULL AND u.reason <> 'duplicate')
         """;
+
+    public const string Waiting = $"{InFlight} OR {Parked}";
 
     /// <summary>Of active and past_due ones; Stripe Billing's own are left to it. Needs @Before: now less the grace.</summary>
     public const string IsLapsed = "s.status IN ('active', 'past_due') AND s.provider_subscription_id IS NULL AND s.ended_at < @Before";

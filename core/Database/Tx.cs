@@ -45,9 +45,15 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
     /// Several statements in one round trip, their answers in order. Each takes a snapshot of its own: what follows a lock
     /// shows what its previous holder wrote.
     /// </summary>
-    public async Task<Answers> QueryMultipleAsync(string sql, object? parameters = null)
+    public Task<Answers> QueryMultipleAsync(string sql, object? parameters = null) => AnswersAsync(sql, parameters, isLast: false);
+
+    /// <summary>The transaction's last statements: the COMMIT travels with them, and has gone through when every answer was read.</summary>
+    /// <inheritdoc cref="SingleAndCommitAsync{T}(string, object?)" path="/remarks"/>
+    public Task<Answers> QueryMultipleAndCommitAsync(string sql, object? parameters = null) => AnswersAsync(sql, parameters, isLast: true);
+
+    private async Task<Answers> AnswersAsync(string sql, object? parameters, bool isLast)
     {
-        var batch = Batch(sql, parameters, isLast: false);
+        var batch = Batch(sql, parameters, isLast);
         try
         {
             return new Answers(batch, await batch.ExecuteReaderAsync(Cancellation), Cancellation);

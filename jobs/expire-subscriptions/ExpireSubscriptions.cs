@@ -39,20 +39,21 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         public string Zone { get; init; } = "";
         public string Actor { get; init; } = "";
         public Guid RunId { get; init; }
-
-        /// <summary>The rows that are locked, and when they ended.</summary>
-        public long[] Ids { get; set; } = [];
-        public DateTime[] Ends { get; set; } = [];
     }
 
-    private sealed class Batch
+    /// <summary>The rows that a batch looks at, and the last of them.</summary>
+    private sealed class Taken
     {
         public int Seen { get; init; }
+        public DateTime? LastEnd { get; init; }
+        public long? LastId { get; init; }
+    }
+
+    private sealed class Totals
+    {
         public int Expired { get; init; }
         public int Held { get; init; }
         public int Waiting { get; init; }
-        public DateTime? LastEnd { get; init; }
-        public long? LastId { get; init; }
     }
 
     private sealed class Row
@@ -87,16 +88,16 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
                 Actor = run.Job.Name,
                 RunId = run.Id,
             };
-            var batch = run.DryRun || run.WantsItems
+            var (taken, totals) = run.DryRun || run.WantsItems
                 ? await BatchWithItemsAsync(mayHold, parameters)
-                : await ExpireAsync(parameters, (tx, locked) => tx.SingleAndCommitAsync<Batch>(ExpireBatch(mayHold, Totals), locked));
-            Count(batch);
-            if (batch.Seen < size)
+                : await ExpireAsync(mayHold, Summary, parameters, answers => answers.ReadSingleAsync<Totals>());
+            Count(totals);
+            if (taken.Seen < size)
             {
                 break;
             }
 
-            (afterEnd, afterId) = (batch.LastEnd!.Value, batch.LastId!.Value);
+            (afterEnd, afterId) = (taken.LastEnd!.Value, taken.LastId!.Value);
         }
 
         if (run.Counters["held"] is > 0 and var held)
@@ -108,10 +109,10 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
     private int NextBatchSize() =>
         (int)Math.Min(run.Options.BatchSize ?? DefaultBatch, (run.Options.Limit ?? long.MaxValue) - run.Counters["expired"]);
 
-    private void Count(Batch batch)
+    private void Count(Totals totals)
     {
-        run.Counters.Add("expired", batch.Expired);
-        foreach (var (name, n) in (ReadOnlySpan<(string, int)>)[("held", batch.Held), ("waiting", batch.Waiting)])
+        run.Counters.Add("expired", totals.Expired);
+        foreach (var (name, n) in (ReadOnlySpan<(string, int)>)[("held", totals.Held), ("waiting", totals.Waiting)])
         {
             if (n > 0)
             {
@@ -129,24 +130,38 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
         LIMIT @Size
         """;
 
-    private const string Lock = $"SELECT s.id, s.ended_at {NextBatch} FOR NO KEY UPDATE SKIP LOCKED";
-
-    // What the lock told is not read again unless more of it is needed.
-    private string Locked(bool mayHold) =>
-        mayHold || _notice is not null ? "FROM subscriptions AS s WHERE s.id = ANY (@Ids)" : "FROM unnest(@Ids, @Ends) AS s (id, ended_at)";
-
-    private string Outcomes(bool mayHold) =>
+    /// <summary>The ids stay with the transaction: what looks at them next need not wait until they have been to the job and back.</summary>
+    private const string Lock =
         $"""
-        SELECT s.id, s.ended_at,
-               CASE WHEN {Lapse.Waiting} THEN 'waiting' {(mayHold ? $"WHEN {Lapse.Held} THEN 'held'" : "")}{(_notice is null ? "" : $" WHEN {Lapse.AwaitsNotice} THEN 'held'")} ELSE 'expired' END AS outcome
+        WITH taken AS MATERIALIZED (SELECT s.id, s.ended_at {NextBatch} FOR NO KEY UPDATE SKIP LOCKED)
+        SELECT count(*)::int AS seen,
+               max(ended_at) AS last_end,
+               (array_agg(id ORDER BY ended_at, id))[count(*)] AS last_id,
+               set_config('jobs.taken', coalesce(array_agg(id ORDER BY ended_at, id), ARRAY[]::bigint[])::text, true) IS NOT NULL AS kept
+        FROM taken
         """;
 
-    private string ExpireBatch(bool mayHold, string result) =>
+    private const string Locked = "SELECT id FROM unnest(current_setting('jobs.taken')::bigint[]) AS t (id)";
+
+    /// <summary>Beginning of a statement: the taken ones and their outcomes. Those that wait are found all at once, not row by row.</summary>
+    private string Look(string taken, bool mayHold) =>
         $"""
-        WITH lapsed AS MATERIALIZED (
-            {Outcomes(mayHold)}
-            {Locked(mayHold)}
+        WITH taken AS MATERIALIZED ({taken}),
+        waiting AS MATERIALIZED (
+            SELECT s.id FROM taken AS s WHERE {Lapse.InFlight}
+            UNION
+            SELECT s.id FROM taken AS s WHERE {Lapse.Parked}
         ),
+        lapsed AS MATERIALIZED (
+            SELECT s.id,
+                   CASE WHEN s.id IN (SELECT id FROM waiting) THEN 'waiting' {(mayHold ? $"WHEN {Lapse.Held} THEN 'held'" : "")}{(_notice is null ? "" : $" WHEN {Lapse.AwaitsNotice} THEN 'held'")} ELSE 'expired' END AS outcome
+            FROM {(mayHold || _notice is not null ? "subscriptions AS s JOIN taken USING (id)" : "taken AS s")}
+        )
+        """;
+
+    private string Expire(bool mayHold) =>
+        $"""
+        {Look(Locked, mayHold)},
         expired AS (
             UPDATE subscriptions AS s
             SET status = 'expired', next_attempt_at = NULL, updated_at = clock_timestamp()
@@ -159,53 +174,49 @@ public sealed class ExpireSubscriptions(JobRun run, Db db, RenewalPolicy policy,
             SELECT @Actor, 'subscription.expired', 'subscription', id, @RunId, jsonb_build_object('ended_at', ended_at)
             FROM expired
         )
-        {result}
         """;
+
+    private const string Summary =
+        """
+        SELECT (SELECT count(*) FROM expired)::int AS expired,
+               count(*) FILTER (WHERE outcome = 'held')::int AS held, count(*) FILTER (WHERE outcome = 'waiting')::int AS waiting
+        FROM lapsed
+        """;
+
+    private const string Rows = "SELECT s.id, s.ended_at, outcome FROM lapsed JOIN subscriptions AS s USING (id) ORDER BY s.ended_at, s.id";
 
     /// <summary>
     /// Locks the batch, then looks and writes with a new snapshot: a charge is prepared under the same lock, so that none can
-    /// come up unseen in between.
+    /// come up unseen in between. One round trip.
     /// </summary>
-    private Task<T> ExpireAsync<T>(Parameters parameters, Func<Tx, Parameters, Task<T>> expire) =>
+    private Task<(Taken Taken, T Result)> ExpireAsync<T>(bool mayHold, string result, Parameters parameters, Func<Answers, Task<T>> read) =>
         db.TransactionAsync(
             async tx =>
             {
-                var rows = await tx.QueryAsync<Row>(Lock, parameters);
-                (parameters.Ids, parameters.Ends) = ([.. rows.Select(r => r.Id)], [.. rows.Select(r => r.EndedAt)]);
-                return await expire(tx, parameters);
+                await using var answers = await tx.QueryMultipleAndCommitAsync($"{Lock};\n{Expire(mayHold)}\n{result}", parameters);
+                return (await answers.ReadSingleAsync<Taken>(), await read(answers));
             },
             TimeSpan.FromMinutes(2),
             run.Aborting);
 
-    private const string Totals =
-        """
-        SELECT count(*)::int AS seen, (SELECT count(*) FROM expired)::int AS expired,
-               count(*) FILTER (WHERE outcome = 'held')::int AS held, count(*) FILTER (WHERE outcome = 'waiting')::int AS waiting,
-               (array_agg(ended_at ORDER BY ended_at DESC, id DESC))[1] AS last_end,
-               (array_agg(id ORDER BY ended_at DESC, id DESC))[1] AS last_id
-        FROM lapsed
-        """;
-
-    private const string Rows = "SELECT id, ended_at, outcome FROM lapsed ORDER BY ended_at, id";
-
-    private async Task<Batch> BatchWithItemsAsync(bool mayHold, Parameters parameters)
+    private async Task<(Taken Taken, Totals Totals)> BatchWithItemsAsync(bool mayHold, Parameters parameters)
     {
         var rows = run.DryRun
-            ? await db.TransactionAsync(tx => tx.QueryAsync<Row>($"{Outcomes(mayHold)} {NextBatch}", parameters), TimeSpan.FromMinutes(2), run.Aborting)
-            : await ExpireAsync(parameters, (tx, locked) => tx.QueryAsync<Row>(ExpireBatch(mayHold, Rows), locked));
+            ? await db.TransactionAsync(
+                tx => tx.QueryAsync<Row>($"{Look($"SELECT s.id {NextBatch}", mayHold)}\n{Rows}", parameters), TimeSpan.FromMinutes(2), run.Aborting)
+            : (await ExpireAsync(mayHold, Rows, parameters, answers => answers.ReadAsync<Row>())).Result;
         foreach (var row in rows)
         {
             run.Item(row.Id, row.Outcome, ("ended_at", row.EndedAt));
         }
 
-        return new Batch
-        {
-            Seen = rows.Count,
-            Expired = rows.Count(r => r.Outcome == "expired"),
-            Held = rows.Count(r => r.Outcome == "held"),
-            Waiting = rows.Count(r => r.Outcome == "waiting"),
-            LastEnd = rows.LastOrDefault()?.EndedAt,
-            LastId = rows.LastOrDefault()?.Id,
-        };
+        return (
+            new Taken { Seen = rows.Count, LastEnd = rows.LastOrDefault()?.EndedAt, LastId = rows.LastOrDefault()?.Id },
+            new Totals
+            {
+                Expired = rows.Count(r => r.Outcome == "expired"),
+                Held = rows.Count(r => r.Outcome == "held"),
+                Waiting = rows.Count(r => r.Outcome == "waiting"),
+            });
     }
 }
