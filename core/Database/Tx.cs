@@ -74,9 +74,6 @@ public sealed class Tx(NpgsqlConnection connection, NpgsqlTransaction transactio
     /// <returns>The number of rows written.</returns>
     public Task<int> ExecuteAndCommitAsync(string sql, object? parameters = null) => WriteAsync(sql, parameters, isLast: true);
 
-    /// <summary>A bare command that is the transaction's last statement.</summary>
-    internal NpgsqlCommand LastCommand(string sql) => new($"{Settings(isLast: true)}{sql};\nCOMMIT", connection, transaction);
-
     private async Task<int> WriteAsync(string sql, object? parameters, bool isLast)
     {
         await using var batch = Batch(sql, parameters, isLast);

@@ -11,6 +11,7 @@ internal static class Logging
 {
     public static Logger Create(string job, Guid run, Settings settings, Redaction redaction)
     {
+        WriteLinesWhole();
         ITextFormatter form = Console.IsErrorRedirected
             ? new JsonLine()
             : new MessageTemplateTextFormatter("{Timestamp:HH:mm:ss} {Level:u3} {Message:lj}{NewLine}{Exception}");
@@ -21,6 +22,13 @@ internal static class Logging
             .WriteTo.Console(new RedactingFormatter(form, redaction), standardErrorFromLevel: LogEventLevel.Verbose)
             .CreateLogger();
     }
+
+    /// <summary>
+    /// A line is one write: no kill leaves half of one, and no other process that appends to the same file comes between. The console's
+    /// own writer passes on 256 characters at a time.
+    /// </summary>
+    private static void WriteLinesWhole() =>
+        Console.SetError(new StreamWriter(Console.OpenStandardError(), Console.Error.Encoding, bufferSize: 8192) { AutoFlush = true });
 
     private static LogEventLevel Level(Settings settings) => settings.Optional("LOG_LEVEL")?.ToUpperInvariant() switch
     {

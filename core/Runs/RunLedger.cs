@@ -1,40 +1,18 @@
 using Jobs.Database;
-using Npgsql;
-using NpgsqlTypes;
 
 namespace Jobs.Runs;
 
-/// <summary>What the ledger said when the run began.</summary>
+/// <summary>What the ledger said when the run began; the last three only if it asked for the lease.</summary>
 internal sealed class RunStart
 {
-    public RunStart()
-    {
-    }
-
-    /// <param name="row">Of <c>Look</c>, or of <c>Begin</c>, which has more.</param>
-    public RunStart(NpgsqlDataReader row)
-    {
-        Now = row.GetDateTime(0);
-        Migrated = row.GetBoolean(1);
-        Paused = row.GetBoolean(2);
-        PauseReason = row.IsDBNull(3) ? null : row.GetString(3);
-        PausedUntil = row.IsDBNull(4) ? null : row.GetDateTime(4);
-        if (row.FieldCount > 5)
-        {
-            Acquired = row.GetBoolean(5);
-            Holder = row.IsDBNull(6) ? null : row.GetString(6);
-            HeldUntil = row.IsDBNull(7) ? null : row.GetDateTime(7);
-        }
-    }
-
-    public DateTime Now { get; }
-    public bool Migrated { get; }
-    public bool Paused { get; }
-    public string? PauseReason { get; }
-    public DateTime? PausedUntil { get; }
-    public bool Acquired { get; }
-    public string? Holder { get; }
-    public DateTime? HeldUntil { get; }
+    public DateTime Now { get; init; }
+    public bool Migrated { get; init; }
+    public bool Paused { get; init; }
+    public string? PauseReason { get; init; }
+    public DateTime? PausedUntil { get; init; }
+    public bool Acquired { get; init; }
+    public string? Holder { get; init; }
+    public DateTime? HeldUntil { get; init; }
 }
 
 /// <summary>
@@ -86,7 +64,7 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
         ),
         begun AS (
             INSERT INTO job_runs (id, job, trigger, actor, as_of, shard, partial, status, started_at, finished_at, error, host, version)
-            SELECT @RunId, @Job, @Trigger, @Actor, @AsOf, @Shard, @Partial,
+            SELECT @RunId, @Job, @Trigger, @Actor, @AsOf::timestamptz, @Shard, @Partial,
                    CASE WHEN go.on THEN 'running' ELSE 'skipped' END, look.now,
                    CASE WHEN go.on THEN NULL ELSE look.now END,
                    CASE WHEN go.on THEN NULL WHEN look.paused THEN 'paused' ELSE 'another run holds the lease' END,
@@ -148,18 +126,28 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
         }
     }
 
-    private Task TryAsync(string sql, string? gone, CancellationToken cancellation) =>
-        db.TransactionAsync(
-            async tx =>
-            {
-                await using var command = tx.LastCommand(sql);
-                Bind(command.Parameters, gone);
-                await using var row = await command.ExecuteReaderAsync(tx.Cancellation);
-                await row.ReadAsync(tx.Cancellation);
-                Start = new RunStart(row);
-                // What the COMMIT said.
-                await row.NextResultAsync(tx.Cancellation);
-            },
+    private async Task TryAsync(string sql, string? gone, CancellationToken cancellation) =>
+        Start = await db.TransactionAsync(
+            tx => tx.SingleAndCommitAsync<RunStart>(
+                sql,
+                new
+                {
+                    LatestScript,
+                    Job = job.Name,
+                    Lease = _lease,
+                    Holder = _holder,
+                    Gone = gone,
+                    LeaseLength,
+                    TakesLease,
+                    RunId = runId,
+                    Trigger,
+                    Actor,
+                    options.AsOf,
+                    Shard = options.Shard.IsAll ? null : options.Shard.ToString(),
+                    options.Partial,
+                    Host = Environment.MachineName,
+                    JobProgram.Version,
+                }),
             cancellation);
 
     /// <returns>False when the lease has passed to another run.</returns>
@@ -167,26 +155,24 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
         db.TransactionAsync(
             async tx => await tx.ExecuteAndCommitAsync(Renew, new { Lease = _lease, Holder = _holder, LeaseLength }) == 1, cancellation);
 
-    public Task FinishAsync(RunStatus status, Counters counters, string? error, CancellationToken cancellation) =>
-        db.TransactionAsync(
-            async tx =>
-            {
-                var staff = status == RunStatus.Failed && job.Kind == JobKind.Scheduled ? Staff() : null;
-                await using var command = tx.LastCommand(staff is null ? Finish : FinishAndTell);
-                command.Parameters.AddWithValue("RunId", runId);
-                command.Parameters.AddWithValue("Status", RunResult.Text(status));
-                command.Parameters.AddWithValue("Counters", Json(counters));
-                command.Parameters.AddWithValue("Error", NpgsqlDbType.Text, (object?)error ?? DBNull.Value);
-                command.Parameters.AddWithValue("Lease", _lease);
-                command.Parameters.AddWithValue("Holder", _holder);
-                if (staff is not null)
+    public Task FinishAsync(RunStatus status, Counters counters, string? error, CancellationToken cancellation)
+    {
+        var staff = status == RunStatus.Failed && job.Kind == JobKind.Scheduled ? Staff() : null;
+        return db.TransactionAsync(
+            tx => tx.ExecuteAndCommitAsync(
+                staff is null ? Finish : FinishAndTell,
+                new
                 {
-                    command.Parameters.AddWithValue("StaffEmail", staff);
-                }
-
-                await command.ExecuteNonQueryAsync(tx.Cancellation);
-            },
+                    RunId = runId,
+                    Status = RunResult.Text(status),
+                    Counters = Json(counters),
+                    Error = error,
+                    Lease = _lease,
+                    Holder = _holder,
+                    StaffEmail = staff,
+                }),
             cancellation);
+    }
 
     private string? Staff()
     {
@@ -235,25 +221,6 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
     private static string Actor => Environment.GetEnvironmentVariable("JOBS_ACTOR")?.Trim() ?? "";
 
     public bool TakesLease => job.Kind == JobKind.Scheduled && !options.DryRun;
-
-    private void Bind(NpgsqlParameterCollection parameters, string? gone)
-    {
-        parameters.AddWithValue("LatestScript", LatestScript);
-        parameters.AddWithValue("Job", job.Name);
-        parameters.AddWithValue("Lease", _lease);
-        parameters.AddWithValue("Holder", _holder);
-        parameters.AddWithValue("Gone", NpgsqlDbType.Text, (object?)gone ?? DBNull.Value);
-        parameters.AddWithValue("LeaseLength", LeaseLength);
-        parameters.AddWithValue("TakesLease", TakesLease);
-        parameters.AddWithValue("RunId", runId);
-        parameters.AddWithValue("Trigger", Trigger);
-        parameters.AddWithValue("Actor", Actor);
-        parameters.AddWithValue("AsOf", NpgsqlDbType.TimestampTz, (object?)options.AsOf ?? DBNull.Value);
-        parameters.AddWithValue("Shard", NpgsqlDbType.Text, options.Shard.IsAll ? DBNull.Value : options.Shard.ToString());
-        parameters.AddWithValue("Partial", options.Partial);
-        parameters.AddWithValue("Host", Environment.MachineName);
-        parameters.AddWithValue("Version", JobProgram.Version);
-    }
 
     private static string Json(Counters counters) =>
         JsonText.Of([.. counters.Snapshot().Select(c => (c.Key, (object?)c.Value))]);

@@ -83,6 +83,24 @@ public sealed class OutputTests(PostgresFixture fixture)
         Mistake.NoSecret(run.Stdout + run.Stderr, world.Environment);
     }
 
+    [Fact]
+    public async Task A_log_line_is_written_at_once_so_that_no_kill_leaves_half_of_one()
+    {
+        await using var world = await fixture.WorldAsync();
+        world.Environment["LOG_LEVEL"] = "trace";
+        await world.SubscriptionAsync(await world.UserAsync("ada", "insufficient_funds"), await world.PlanAsync(), Now.AddHours(-1));
+        using var log = new PacketPipe();
+
+        using var job = JobProcess.Start(
+            "/bin/bash", world.Environment, "-c", $"exec \"$0\" --as-of {AsOf} 2>{log.Redirection}", JobProcess.Executable("autopayment"));
+        var run = await job.EndAsync();
+
+        Assert.True(run.ExitCode == 0, run.ToString());
+        var writes = log.Read();
+        Assert.Contains(writes, write => write.Length > 256);
+        Assert.All(writes, write => Assert.Matches(@"^\{.*\}\n$", write));
+    }
+
     [Theory]
     [InlineData(400)]
     [InlineData(401)]
