@@ -67,6 +67,7 @@ public static class Lapse
                 WHERE a.subscription_id = s.id AND u.resolved_at IS NULL AND u.reason <> 'duplicate')
         """;
 
+    /// <summary>Either of them, for one row. For many each is looked for by itself: PostgreSQL makes a join of it, but not of both in one OR.</summary>
     public const string Waiting = $"{InFlight} OR {Parked}";
 
     /// <summary>Of active and past_due ones; Stripe Billing's own are left to it. Needs @Before: now less the grace.</summary>

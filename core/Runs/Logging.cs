@@ -24,8 +24,8 @@ internal static class Logging
     }
 
     /// <summary>
-    /// A line is one write: no kill leaves half of one, and no other process that appends to the same file comes between. The console's
-    /// own writer passes on 256 characters at a time.
+    /// A line of up to 8,192 characters is one write: no kill leaves half of one, and no other process that appends to the same file
+    /// comes between. The console's own writer passes on 256 at a time.
     /// </summary>
     private static void WriteLinesWhole() =>
         Console.SetError(new StreamWriter(Console.OpenStandardError(), Console.Error.Encoding, bufferSize: 8192) { AutoFlush = true });

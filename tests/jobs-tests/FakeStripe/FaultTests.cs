@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Jobs.Tests.Terminals;
+using Jobs.Tests.Rig;
 using Xunit;
 
 namespace Jobs.Tests.FakeStripe;
@@ -42,7 +42,7 @@ public sealed class FaultTests(Conversation stripe) : FakeStripeTest(stripe)
         using var impatient = Stripe.Fake.Client();
 
         var charge = Stripe.PostAsync("v1/payment_intents", Conversation.Renewal(), "k1", impatient);
-        await ProcessPaymentQueueTests.UntilAsync(async () => (await Stripe.Fake.LedgerAsync()).Count == 1);
+        await Eventually.HoldsAsync(async () => (await Stripe.Fake.LedgerAsync()).Count == 1);
         impatient.CancelPendingRequests();
 
         await Assert.ThrowsAsync<TaskCanceledException>(() => charge);

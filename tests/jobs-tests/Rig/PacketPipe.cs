@@ -25,20 +25,30 @@ public sealed class PacketPipe : IDisposable
         (_read, _write) = (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
     }
 
-    /// <summary>What bash redirects to: <c>2>&amp;12</c>.</summary>
+    /// <summary>What bash redirects to: <c>2>&amp;12</c>. Other shells take a single digit only.</summary>
     public string Redirection => string.Create(CultureInfo.InvariantCulture, $"&{_write.DangerousGetHandle()}");
 
-    /// <summary>What was written until now, write by write.</summary>
-    public List<string> Read()
+    /// <summary>What is written, write by write, until something ends: the pipe itself keeps sixteen, then the writer waits.</summary>
+    public async Task<List<string>> ReadUntilAsync(Task end)
     {
-        var packets = new List<string>();
+        var writes = new List<string>();
+        while (!end.IsCompleted)
+        {
+            Read(writes);
+            await Task.Delay(5);
+        }
+
+        Read(writes);
+        return writes;
+    }
+
+    private void Read(List<string> writes)
+    {
         var buffer = new byte[65536];
         while (read(_read, buffer, buffer.Length) is > 0 and var length)
         {
-            packets.Add(Encoding.UTF8.GetString(buffer, 0, (int)length));
+            writes.Add(Encoding.UTF8.GetString(buffer, 0, (int)length));
         }
-
-        return packets;
     }
 
     public void Dispose()

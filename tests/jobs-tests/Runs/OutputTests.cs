@@ -93,10 +93,11 @@ public sealed class OutputTests(PostgresFixture fixture)
 
         using var job = JobProcess.Start(
             "/bin/bash", world.Environment, "-c", $"exec \"$0\" --as-of {AsOf} 2>{log.Redirection}", JobProcess.Executable("autopayment"));
-        var run = await job.EndAsync();
+        var end = job.EndAsync();
+        var writes = await log.ReadUntilAsync(end);
 
+        var run = await end;
         Assert.True(run.ExitCode == 0, run.ToString());
-        var writes = log.Read();
         Assert.Contains(writes, write => write.Length > 256);
         Assert.All(writes, write => Assert.Matches(@"^\{.*\}\n$", write));
     }

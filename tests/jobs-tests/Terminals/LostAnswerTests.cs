@@ -73,7 +73,7 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
         await counter.Merchant.FaultAsync("drop_before", "/checkout$", "POST", nth: 1);
         var unknown = await counter.QueueAsync(MemberScene.Ada, 1000, "first");
         using var run = counter.World.Start("process-payment-queue", "--output", "json");
-        await ProcessPaymentQueueTests.UntilAsync(async () => await counter.PlaceAsync(unknown) == "unknown no_answer");
+        await Eventually.HoldsAsync(async () => await counter.PlaceAsync(unknown) == "unknown no_answer");
         run.Signal("TERM");
         await run.EndAsync();
         var second = await counter.QueueAsync(MemberScene.Ada, 1000, "second");
@@ -178,7 +178,7 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
         var open = await counter.QueueAsync("ada");
         using (var killed = counter.World.Start("process-payment-queue", "--output", "json"))
         {
-            await ProcessPaymentQueueTests.UntilAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
+            await Eventually.HoldsAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
             killed.Kill();
         }
 
@@ -221,7 +221,7 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
         await counter.Merchant.FaultAsync("drop_before", "/checkout$", "POST", nth: 1);
         using (var run = counter.World.Start("process-payment-queue", "--output", "json"))
         {
-            await ProcessPaymentQueueTests.UntilAsync(async () => await counter.PlaceAsync(payment) == "unknown no_answer");
+            await Eventually.HoldsAsync(async () => await counter.PlaceAsync(payment) == "unknown no_answer");
             run.Signal("TERM");
             await run.EndAsync();
         }

@@ -113,7 +113,7 @@ public sealed class ProcessPaymentQueueTests(PostgresFixture fixture)
         var payment = await counter.QueueAsync("ada");
 
         var running = counter.RunAsync();
-        await UntilAsync(async () => await counter.AskedAsync() > 0);
+        await Eventually.HoldsAsync(async () => await counter.AskedAsync() > 0);
         // Only now does the other sale come to its end.
         await counter.Merchant.RealClockAsync();
         var result = await running;
@@ -178,7 +178,7 @@ public sealed class ProcessPaymentQueueTests(PostgresFixture fixture)
         var payment = await counter.QueueAsync("ada");
         counter.World.Environment["JOBS_TERMINAL_NOT_PAID_AFTER"] = "3s";
         var running = counter.RunAsync();
-        await UntilAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
+        await Eventually.HoldsAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
         await Task.Delay(300);
         await counter.World.ExecuteAsync("UPDATE payments SET status = 'canceled' WHERE id = @payment", new { payment });
 
@@ -198,7 +198,7 @@ public sealed class ProcessPaymentQueueTests(PostgresFixture fixture)
         await counter.Merchant.ScriptAsync("SOLO-1", new { start_after_ms = 20, after_ms = 1500, processing_ms = 1400 });
         var payment = await counter.QueueAsync("ada");
         var running = counter.RunAsync();
-        await UntilAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
+        await Eventually.HoldsAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
         // The card is read, and the answer of its bank is awaited.
         await counter.Merchant.AdvanceAsync(TimeSpan.FromMilliseconds(700));
         await counter.World.ExecuteAsync("UPDATE payments SET status = 'canceled' WHERE id = @payment", new { payment });
@@ -252,15 +252,5 @@ public sealed class ProcessPaymentQueueTests(PostgresFixture fixture)
 
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("--not-paid-after", result.Json.GetProperty("error").GetString(), StringComparison.Ordinal);
-    }
-
-    internal static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        for (var end = DateTime.UtcNow.AddSeconds(30); !await condition();)
-        {
-            if (DateTime.UtcNow > end)
-                throw new TimeoutException("it did not come to that");
-            await Task.Delay(20);
-        }
     }
 }
