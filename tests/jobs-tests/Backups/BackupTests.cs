@@ -136,7 +136,7 @@ public sealed class BackupTests(PostgresFixture fixture)
         var (world, folder) = await fixture.BusinessAsync();
         await using var _ = world;
         world.Programs("sleep 2");
-        using var first = world.Start("backup-database", "--output", "json");
+        using var first = world.StartPublished("backup-database", "--output", "json");
         await BackupScene.UntilAsync(async () => await world.ScalarAsync<long>("SELECT count(*) FROM leases") == 1, "the first run's lease");
 
         var second = await world.BackUpAsync();

@@ -83,6 +83,6 @@ internal static class Points
 
     private static bool Begins(string step) => step.StartsWith("BEGIN", StringComparison.Ordinal);
 
-    private static bool EndsTransaction(string step) =>
+    public static bool EndsTransaction(string step) =>
         step == "connect" || step.StartsWith("COMMIT", StringComparison.Ordinal) || step.EndsWith(";\nCOMMIT", StringComparison.Ordinal);
 }
