@@ -236,8 +236,8 @@ public sealed class S3Tests(PostgresFixture fixture, SharedS3 shared) : IClassFi
     [Theory]
     [InlineData(null, 0)]
     [InlineData("drop_after", 2)]
-    [InlineData("status:503", 3)]
-    [InlineData("drop_before", 4)]
+    [InlineData("status:503", 3, Traits = ["Category", "Proof"])]
+    [InlineData("drop_before", 4, Traits = ["Category", "Proof"])]
     public async Task A_large_file_goes_up_in_parts(string? trouble, int call)
     {
         await using var world = await WorldAsync(0);
