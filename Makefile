@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help demo test test-times proof-sample proof bench publish run render format image images images-size images-test push
+.PHONY: help demo test test-times proof-sample proof bench publish run render format image images images-size images-test compose-test push
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +37,10 @@ images-size: ## What the images weigh, one and all together; fails above the lim
 	@docker/images.sh size
 
 images-test: ## Build every image and run every job in it: as nobody, read-only, in 128 MB
-	@for fake in stripe sumup smtp; do dotnet build tests/fake-$$fake -c Release -v quiet -clp:NoSummary; done
 	@docker/images-test.sh
+
+compose-test: ## Try Compose as README shows it: seeded, charged once, a payment recorded, mails sent
+	@docker/compose-test.sh
 
 push: ## Push the images: make push REGISTRY=registry.example.org [TAG=...]
 	@docker/images.sh push
