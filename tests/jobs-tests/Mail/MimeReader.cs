@@ -49,13 +49,15 @@ internal sealed partial class MimeReader
     private static string Decode(string value)
     {
         var joined = BetweenWords().Replace(value, "?==?");
-        return EncodedWord().Replace(joined, m => Encoding.UTF8.GetString(Convert.FromBase64String(m.Groups["text"].Value)));
+        return EncodedWord().Replace(joined, m => Encoding.UTF8.GetString(m.Groups["way"].Value is "B" or "b"
+            ? Convert.FromBase64String(m.Groups["text"].Value)
+            : QuotedPrintable(m.Groups["text"].Value.Replace('_', ' '))));
     }
 
-    [GeneratedRegex("(?<name>[!-9;-~]+): (?<value>[^\r\n]*(\r\n[ \t][^\r\n]*)*)\r\n", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("(?<name>[!-9;-~]+): ?(?<value>[^\r\n]*(\r\n[ \t][^\r\n]*)*)\r\n", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Header();
 
-    [GeneratedRegex("^multipart/[a-z]+; boundary=\"(?<b>[^\"]+)\"$", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("^multipart/[a-z]+;\\s+boundary=\"(?<b>[^\"]+)\"$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Boundary();
 
     [GeneratedRegex("=(?<hex>[0-9A-F]{2})", RegexOptions.ExplicitCapture, 1000)]
@@ -64,6 +66,6 @@ internal sealed partial class MimeReader
     [GeneratedRegex(@"\?=\s+=\?", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex BetweenWords();
 
-    [GeneratedRegex(@"=\?utf-8\?B\?(?<text>[A-Za-z0-9+/=]*)\?=", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"=\?utf-8\?(?<way>[BbQq])\?(?<text>[^? ]*)\?=", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex EncodedWord();
 }
