@@ -48,7 +48,8 @@ internal sealed partial class MimeReader
 
     private static string Decode(string value)
     {
-        var joined = BetweenWords().Replace(value, "?==?");
+        // Blanks between two encoded words are nothing; between a word and anything else they are blanks.
+        var joined = BetweenWords().Replace(value, "${word}");
         return EncodedWord().Replace(joined, m => Encoding.UTF8.GetString(m.Groups["way"].Value is "B" or "b"
             ? Convert.FromBase64String(m.Groups["text"].Value)
             : QuotedPrintable(m.Groups["text"].Value.Replace('_', ' '))));
@@ -63,7 +64,7 @@ internal sealed partial class MimeReader
     [GeneratedRegex("=(?<hex>[0-9A-F]{2})", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Escape();
 
-    [GeneratedRegex(@"\?=\s+=\?", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"(?<word>=\?utf-8\?[BbQq]\?[^? ]*\?=)\s+(?==\?utf-8\?[BbQq]\?[^? ]*\?=)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex BetweenWords();
 
     [GeneratedRegex(@"=\?utf-8\?(?<way>[BbQq])\?(?<text>[^? ]*)\?=", RegexOptions.ExplicitCapture, 1000)]
