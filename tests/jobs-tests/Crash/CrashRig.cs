@@ -38,7 +38,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
 
     /// <summary>
     /// Where it is killed. What every run does at its beginning and its end - connect, ledger, lease - is the same code in each job:
-    /// `make test` leaves it out where no money moves.
+    /// `make proof-sample` leaves it out where no money moves.
     /// </summary>
     public async Task<IReadOnlyList<Point>> PointsAsync()
     {

@@ -12,7 +12,7 @@ using Xunit;
 namespace Jobs.Tests.Proof;
 
 /// <summary>
-/// What was tried and what went wrong, by job and kind of trouble. `make proof` tries everything (JOBS_PROOF=full); `make test` a part
+/// What was tried and what went wrong, by job and kind of trouble. `make proof` tries everything (JOBS_PROOF=full), `make proof-sample` a part
 /// of it that says the same of each kind of step.
 /// </summary>
 internal static class Evidence
