@@ -31,8 +31,11 @@ public sealed record JobDefinition(
     /// <summary>Without these secrets it cannot run.</summary>
     public IEnumerable<string> Secrets => Needs.Where(Settings.SecretNames.Contains).Prepend("DATABASE_URL");
 
-    /// <summary>After this long whatever started it may kill it: its own time-out, the 10 s in which it then ends, and its start.</summary>
-    public TimeSpan Deadline => Timeout + TimeSpan.FromMinutes(1);
+    /// <summary>
+    /// After this long whatever started it may kill it: its own time-out, a minute for its start and the 10 s of its end and, where it takes
+    /// a lease, the longest wait for one.
+    /// </summary>
+    public TimeSpan Deadline => Timeout + TimeSpan.FromMinutes(1) + (Kind == JobKind.Scheduled ? LeaseLife.Default.LongestWait : TimeSpan.Zero);
 
     /// <summary>The longest time between two runs; null: not scheduled.</summary>
     public TimeSpan? ExpectedInterval => Schedule is null ? null : new CronSchedule(Schedule).LongestPause;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Jobs.Billing;
 using Jobs.Database;
@@ -17,6 +18,7 @@ public sealed class JobRun
     private readonly Progress _progress;
     private int _begun;
     private int _failuresInARow;
+    private long _nowAt;
 
     /// <param name="person">Who acts through the tool: then there is no run in the ledger, and what is written names none.</param>
     internal JobRun(Guid id, JobDefinition job, RunOptions options, RunResult result, StopSignal stop, Db db, ILogger log, Progress progress, string? person = null)
@@ -31,7 +33,18 @@ public sealed class JobRun
     public Counters Counters { get; } = new();
 
     /// <summary>The run's "now", UTC: --as-of, or the database's clock when the run began.</summary>
-    public DateTime Now { get; internal set; }
+    public DateTime Now
+    {
+        get;
+        internal set
+        {
+            field = value;
+            _nowAt = Stopwatch.GetTimestamp();
+        }
+    }
+
+    /// <summary>Its "now" that goes on with it: what happens in its fourth minute happens four minutes after <see cref="Now"/>.</summary>
+    public DateTime NowGoingOn => Now + Stopwatch.GetElapsedTime(_nowAt);
 
     /// <summary>Of what the run writes.</summary>
     public Origin Origin => new(_person ?? Job.Name, _person is null ? Id : null, Now);

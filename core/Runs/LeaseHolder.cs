@@ -28,6 +28,9 @@ public static class LeaseHolder
     public static Guid? Run(string holder) =>
         Guid.TryParseExact(holder.Split(' ')[^1], "N", out var run) ? run : null;
 
+    /// <returns>The host within it.</returns>
+    public static string Host(string holder) => holder.Split(' ')[0].Split('/')[0];
+
     private static string Place()
     {
         var boot = ReadOrEmpty("/proc/sys/kernel/random/boot_id");

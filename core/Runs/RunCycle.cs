@@ -11,6 +11,9 @@ internal sealed class RunCycle(
 {
     private (RunStatus Status, string? Error) _outcome;
 
+    /// <summary>While it waits for the lease: who has it.</summary>
+    private string? _waitsFor;
+
     public async Task<int> GoAsync(Func<IJob> job)
     {
         stop.LastWords = () => End(Stopped());
@@ -32,7 +35,13 @@ internal sealed class RunCycle(
         }
         catch (Exception) when (stop.Reason is not null)
         {
-            return End(Stopped());
+            _outcome = Stopped();
+            if (_waitsFor is not null)
+            {
+                await RecordAsync();
+            }
+
+            return End(_outcome);
         }
 
         if (telemetry is not null)
@@ -101,7 +110,7 @@ internal sealed class RunCycle(
     /// <returns>False when there is nothing to run: paused, or another run is at it.</returns>
     private async Task<bool> BeginAsync()
     {
-        await ledger.BeginAsync(stop.Stopping);
+        await ledger.BeginAsync(Wait, stop.Stopping);
         var start = ledger.Start;
         if (!start.Migrated)
         {
@@ -112,17 +121,38 @@ internal sealed class RunCycle(
         run.Now = run.Options.AsOf ?? start.Now;
         if (run.DryRun || start.Acquired)
         {
+            if (_waitsFor is not null)
+            {
+                // The wait is no part of the work, nor of its time-out.
+                _waitsFor = null;
+                clock.Restart();
+                stop.StopAfter(run.Options.Timeout);
+            }
+
             return true;
         }
 
-        var why = start.Paused
-            ? $"paused{(start.PausedUntil is { } until ? $" until {until:u}" : "")}: {start.PauseReason}"
-            : $"another run holds the lease until {start.HeldUntil:u}";
+        var why = redaction.Strike(
+            start.Paused ? $"paused{(start.PausedUntil is { } until ? $" until {until:u}" : "")}: {start.PauseReason}"
+            : ledger.IsStale ? $"{start.Held()}; it was not renewed in the {Duration.Format(ledger.Life.LongestWait)} that this run waited: where that run is dead, delete its row of `leases`"
+            : start.Held());
+        if (!start.Paused)
+        {
+            await ledger.RecordAsync(RunStatus.Skipped, run.Counters, why, clock.Elapsed, stop.Stopping);
+        }
+
         run.Log.LogInformation("Skipped: {Reason}", why);
         _outcome = (RunStatus.Skipped, why);
         result.Finish(RunStatus.Skipped, clock.Elapsed, run.Counters, why);
         TerminationMessage.Leave(settings, result.Line(RunStatus.Skipped, clock.Elapsed, run.Counters, why));
         return false;
+    }
+
+    private void Wait()
+    {
+        _waitsFor = redaction.Strike(ledger.Start.Held());
+        stop.StopAfter(null);
+        run.Log.LogInformation("Waiting, for {Reason}; this run goes on when that one ends, or no longer renews it", _waitsFor);
     }
 
     /// <summary>By the database's clock: this machine's may be wrong.</summary>
@@ -136,7 +166,7 @@ internal sealed class RunCycle(
 
     private async Task WorkAsync(Task<IJob> made)
     {
-        using var timer = new PeriodicTimer(RunLedger.Heartbeat);
+        using var timer = new PeriodicTimer(ledger.Life.Beat);
         var heartbeat = ledger.TakesLease ? BeatAsync(timer) : Task.CompletedTask;
         try
         {
@@ -180,6 +210,7 @@ internal sealed class RunCycle(
         StopReason.TimeOut => (RunStatus.Failed,
             $"stopped after {Duration.Format(run.Options.Timeout)} (--timeout); what was done is kept, the next run goes on"),
         StopReason.LeaseLost or StopReason.Stalled => (RunStatus.Failed, $"stopped: {stop.Detail}"),
+        _ when _waitsFor is not null => (RunStatus.Interrupted, $"stopped by {stop.Detail} before it did anything: {_waitsFor}, and this run waited for it"),
         _ => (RunStatus.Interrupted, $"stopped by {stop.Detail}; what was done is kept, the next run goes on"),
     };
 
@@ -219,7 +250,7 @@ internal sealed class RunCycle(
         try
         {
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(stop.Reason is null ? 10 : 2));
-            await (run.Job.Kind == JobKind.Schema
+            await (run.Job.Kind == JobKind.Schema || _waitsFor is not null
                 ? ledger.RecordAsync(status, run.Counters, error, clock.Elapsed, patience.Token)
                 : ledger.FinishAsync(status, run.Counters, error, patience.Token));
         }

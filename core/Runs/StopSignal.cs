@@ -20,6 +20,7 @@ internal sealed class StopSignal : IDisposable
     private readonly Watchdog _watchdog;
     private readonly bool _ownsProcess;
     private int _stopped;
+    private int _timeouts;
     private long _exitAt = long.MaxValue;
 
     public StopSignal(ProgramContext context)
@@ -47,7 +48,21 @@ internal sealed class StopSignal : IDisposable
     /// <summary>Reports the run before the process is ended under it.</summary>
     public Action? LastWords { get; set; }
 
-    public void StopAfter(TimeSpan timeout) => _watchdog.At(timeout, () => Stop(StopReason.TimeOut, null));
+    /// <summary>Stops the run when this time is over, which begins anew with each call; null: no longer.</summary>
+    public void StopAfter(TimeSpan? timeout)
+    {
+        var call = Interlocked.Increment(ref _timeouts);
+        if (timeout is { } length)
+        {
+            _watchdog.At(length, () =>
+            {
+                if (call == Volatile.Read(ref _timeouts))
+                {
+                    Stop(StopReason.TimeOut, null);
+                }
+            });
+        }
+    }
 
     public void Stop(StopReason reason, string? detail)
     {

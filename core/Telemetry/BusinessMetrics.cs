@@ -52,6 +52,11 @@ internal static class BusinessMetrics
                       AND started_at > coalesce(success.started_at, '-infinity')
                     LIMIT 1000) AS failed) AS failures
             """),
+        new("jobs_run_never_ended_timestamp_seconds",
+            "When the last run of a job began that never ended - it was killed, or its host was lost - and that no success has followed; without a value there is none.", ["job_name", "shard"],
+            "SELECT job, shard, extract(epoch FROM started_at) FROM lost"),
+        new("jobs_run_skipped_since_never_ended", "Runs of that job that were skipped since then; counted up to 1000.", ["job_name", "shard"],
+            "SELECT job, shard, skipped FROM lost"),
         new("jobs_parked_items", "Items that a job leaves alone after repeated failure, until somebody looks at them.", ["job_name"],
             "SELECT job, count(*) FROM job_item_failures WHERE parked_at IS NOT NULL GROUP BY job"),
         new("jobs_backlog_items", "What a job has to do now, or has not got done; counted up to 100000.", ["job_name"],
@@ -100,9 +105,12 @@ internal static class BusinessMetrics
 
     // Each part its own index; those of a partial index repeat its condition.
     private const string Common =
-        """
+        $"""
         WITH known AS (
             SELECT * FROM unnest(@Jobs::text[], @Intervals::double precision[]) AS known (job, interval_seconds)
+        ),
+        lost AS MATERIALIZED (
+        {LostRun.Last}
         ),
         unresolved AS MATERIALIZED (
             SELECT status, created_at, next_check_at, sent_at
@@ -189,6 +197,7 @@ internal static class BusinessMetrics
             new
             {
                 Jobs = Catalogue.Jobs.Select(job => job.Name).ToArray(),
+                LostRun.Leased,
                 Intervals = Catalogue.Jobs.Select(job => job.ExpectedInterval?.TotalSeconds).ToArray(),
                 EndOfToday = zone.StartOfDay(zone.Date(now).AddDays(1)),
                 Grace = grace,

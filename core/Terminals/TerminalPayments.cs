@@ -66,11 +66,10 @@ public sealed class TerminalPayments(
     private static readonly TimeSpan AskBusyAfter = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AskOfflineAfter = TimeSpan.FromSeconds(30);
 
-    private readonly Stopwatch _clock = Stopwatch.StartNew();
     private long _failedAt = long.MinValue;
 
     /// <summary>The run's now, going on while it lasts: what is approved in its fourth minute is booked then.</summary>
-    public Origin Origin => run.Origin with { Now = run.Now + _clock.Elapsed };
+    public Origin Origin => run.Origin with { Now = run.NowGoingOn };
 
     /// <summary>Gives the reader the payment that it was claimed for, once.</summary>
     /// <returns>Null when the result is to be followed.</returns>

@@ -40,7 +40,7 @@ public sealed class ProcessPaymentQueue(
 
     private static readonly TimeSpan TellStaffAfter = TimeSpan.FromMinutes(15);
 
-    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly Stopwatch _clock = new();
     private readonly Dictionary<long, Task> _underWay = [];
     private readonly ConcurrentDictionary<long, long> _leftOpen = [];
     private SumUpException? _trouble;
@@ -68,6 +68,7 @@ public sealed class ProcessPaymentQueue(
             return;
         }
 
+        _clock.Start();
         await queue.TakeOverAsync();
         try
         {

@@ -65,10 +65,10 @@ internal sealed class Repairs(ToolRun run, ToolServices services)
     }
 
     private const string Close =
-        """
+        $"""
         WITH closed AS (
             UPDATE job_runs
-            SET status = 'failed', finished_at = clock_timestamp(), error = 'ended without a word: killed, or its host was lost'
+            SET status = 'failed', finished_at = clock_timestamp(), error = '{RunLedger.WithoutAWord}'
             WHERE id = @Id AND status = 'running'
             RETURNING id, job
         )

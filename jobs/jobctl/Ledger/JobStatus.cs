@@ -15,6 +15,10 @@ internal sealed class JobStatus
 
     public PauseRow? Pause { get; private init; }
     public required IReadOnlyList<RunningRow> Running { get; init; }
+
+    /// <summary>The last run that never ended, of all shards, unless a success followed; null: none.</summary>
+    public LostRow? Lost { get; private init; }
+
     public required IReadOnlyList<BacklogRow> Backlog { get; init; }
 
     /// <summary>By the catalogue and the business zone; null: not scheduled.</summary>
@@ -43,6 +47,7 @@ internal sealed class JobStatus
         {
             Pause = pause,
             Running = running,
+            Lost = view.Lost.Where(l => l.Job == job.Name).MaxBy(l => l.StartedAt),
             Backlog = [.. view.Backlog.Where(b => b.Job == job.Name)],
             NextDueAt = job.Schedule is null ? null : zone.Instants(new CronSchedule(job.Schedule), view.Now).First(),
             Late = pause is null && IsLate(job, row.LastSuccessAt, view, paused?.Until),

@@ -16,6 +16,7 @@ internal sealed record Problem(bool Wrong, string Job, string What, string[] Tod
 {
     private const string LatePage = "docker/runbooks/job-late.md";
     private const string FailedPage = "docker/runbooks/job-failed.md";
+    private const string NeverEndedPage = "docker/runbooks/job-never-ended.md";
 
     /// <summary>Of all jobs, the worst first.</summary>
     public static List<Problem> Of(IReadOnlyList<JobStatus> jobs, StatusView view, BusinessZone zone)
@@ -59,6 +60,16 @@ internal sealed record Problem(bool Wrong, string Job, string What, string[] Tod
         foreach (var problem in status.Running.SelectMany(r => OfRun(status, r, now)))
         {
             yield return problem;
+        }
+
+        // One that nobody has closed yet is among those that run.
+        if (status.Lost is { } lost && (lost.ClosedAt is not null || lost.Skipped > 0))
+        {
+            yield return new(
+                false, name,
+                $"{name}: the run {lost.Id} of {Words.When(lost.StartedAt, now, zone)}{(lost.Host.Length > 0 ? $" on {OneLine.Of(lost.Host)}" : "")} never ended, "
+                + $"and no run has succeeded since{(lost.Skipped > 0 ? $"; {Count(lost.Skipped, "run")} after it {(lost.Skipped == 1 ? "was" : "were")} skipped{Skipped(row, now, zone)}" : "")}",
+                [$"jobctl show {lost.Id}", NeverEndedPage]);
         }
 
         if (status.Pause is { } pause)

@@ -28,6 +28,8 @@ internal static class StatusJson
             json.List("running", job.Running, run => json.Members(
                 ("run_id", run.Id), ("shard", run.Shard), ("started_at", run.StartedAt), ("trigger", run.Trigger), ("host", run.Host), ("holder", run.Holder),
                 ("lease_expires_at", run.ExpiresAt), ("lease_alive", run.Alive)));
+            json.Object("never_ended", job.Lost, lost => json.Members(
+                ("run_id", lost.Id), ("shard", lost.Shard), ("started_at", lost.StartedAt), ("closed_at", lost.ClosedAt), ("host", lost.Host), ("skipped_since", lost.Skipped)));
             json.List("backlog", job.Backlog, backlog => json.Members(
                 ("name", backlog.Name), ("count", backlog.Count), ("or_more", backlog.OrMore), ("oldest_at", backlog.OldestAt)));
         });

@@ -17,6 +17,7 @@ internal sealed class StatusView
 
     public required IReadOnlyList<JobRow> Jobs { get; init; }
     public required IReadOnlyList<RunningRow> Running { get; init; }
+    public required IReadOnlyList<LostRow> Lost { get; init; }
     public required IReadOnlyList<PauseRow> Pauses { get; init; }
     public required IReadOnlyList<BacklogRow> Backlog { get; init; }
     public required string? FallbackMode { get; init; }
@@ -124,10 +125,11 @@ internal sealed class StatusView
     {
         var now = await MomentAsync(tx);
         await using var answers = await tx.QueryMultipleAsync(
-            $"SELECT min(started_at) FROM job_runs;\n{PerJob};\n{RunningNow};\n{Paused};\n{Waiting};\nSELECT value::text FROM settings WHERE key = 'payment_fallback_mode'",
+            $"SELECT min(started_at) FROM job_runs;\n{PerJob};\n{RunningNow};\n{LostRun.Last};\n{Paused};\n{Waiting};\nSELECT value::text FROM settings WHERE key = 'payment_fallback_mode'",
             new
             {
                 Jobs = jobs.ToArray(),
+                Leased = LostRun.Leased.Intersect(jobs).ToArray(),
                 Most,
                 Now = now,
                 EndOfToday = Renewal.EndOfToday(zone, now),
@@ -141,6 +143,7 @@ internal sealed class StatusView
             LedgerSince = await answers.ReadSingleAsync<DateTime?>(),
             Jobs = [.. await answers.ReadAsync<JobRow>()],
             Running = [.. await answers.ReadAsync<RunningRow>()],
+            Lost = [.. await answers.ReadAsync<LostRow>()],
             Pauses = [.. await answers.ReadAsync<PauseRow>()],
             Backlog = [.. (await answers.ReadAsync<BacklogRow>()).Where(b => b.Count > 0)],
             FallbackMode = await answers.ReadSingleOrDefaultAsync<string?>(),
@@ -210,6 +213,22 @@ internal sealed class RunningRow
 
     /// <summary>Its lease has not run out.</summary>
     public bool Alive { get; init; }
+}
+
+/// <summary>The last run of a job, or of a shard, that never ended and that no success has followed.</summary>
+internal sealed class LostRow
+{
+    public string Job { get; init; } = "";
+    public string? Shard { get; init; }
+    public Guid Id { get; init; }
+    public string Host { get; init; } = "";
+    public DateTime StartedAt { get; init; }
+
+    /// <summary>When its row was closed by whoever came next; null: it is still on record as running.</summary>
+    public DateTime? ClosedAt { get; init; }
+
+    /// <summary>Runs that were skipped since it began.</summary>
+    public int Skipped { get; init; }
 }
 
 internal sealed class PauseRow

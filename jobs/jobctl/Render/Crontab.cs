@@ -21,7 +21,7 @@ internal static class Crontab
             # Install: crontab -u jobs docker/crontab
             # Times are {zone}. cron goes by the zone of the host: run-job starts nothing on a host whose clocks differ. There, take
             # the systemd timers, which know their zone, or `timedatectl set-timezone {zone}` and restart cron.
-            # No flock: a job holds its lease in the database, whichever host it runs on; a second one is skipped.
+            # No flock: a job holds its lease in the database, whichever host it runs on; a second one waits until it sees that, and is skipped.
             SHELL=/bin/sh
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
             # cron mails what a run leaves on stderr: nothing unless it failed. Everything else is in the system log.

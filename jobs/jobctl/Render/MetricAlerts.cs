@@ -40,6 +40,9 @@ internal static class MetricAlerts
     [
         Rule("JobFailing", "max by (job_name, shard) (jobs_run_consecutive_failures) >= 3",
             "critical", "{{ $labels.job_name }} has failed {{ $value }} times in a row", "job-failing"),
+        // Mostly the next run begins within minutes and succeeds.
+        Rule("JobNeverEnded", "time() - max by (job_name, shard) (jobs_run_never_ended_timestamp_seconds) > 0",
+            "warning", "{{ $labels.job_name }}: the run that began {{ $value | humanizeDuration }} ago never ended, and none has succeeded since", "job-never-ended", lasting: "15m"),
         Rule("JobPaused", $"time() - min by (job_name) (jobs_paused_since_timestamp_seconds) > {Seconds(Day)}",
             "warning", "{{ $labels.job_name }} has been paused for {{ $value | humanizeDuration }}", "job-paused"),
         // A charge is found, or found not to exist, within 25 h.
@@ -59,10 +62,11 @@ internal static class MetricAlerts
         severity, $"Nobody has known for {{{{ $value | humanizeDuration }}}} what became of a {what}", "result-unknown", ("kind", kind));
 
     /// <param name="own">A label that the expression has as well: rules of one name are to differ in one.</param>
-    private static string Rule(string alert, string expression, string severity, string summary, string runbook, (string Name, string Value)? own = null) => $"""
+    /// <param name="lasting">Only when it has been so for this long.</param>
+    private static string Rule(string alert, string expression, string severity, string summary, string runbook, (string Name, string Value)? own = null, string? lasting = null) => $"""
         - alert: {alert}
           expr: |-
-        {expression.Indent(4)}
+        {expression.Indent(4)}{(lasting is null ? "" : $"\n  for: {lasting}")}
           labels:
             severity: {severity}{(own is { } label ? $"\n    {label.Name}: {label.Value}" : "")}
           annotations:

@@ -105,7 +105,7 @@ internal static class SystemdUnits
     private static string Limits(JobDefinition job) =>
         string.Create(CultureInfo.InvariantCulture, $"""
         [Service]
-        # Its own time limit is a minute shorter.
+        # Its own time limit, a minute for the lease of a run that was killed, and one to start and to end.
         TimeoutStartSec={job.Deadline.TotalSeconds}s
         MemoryMax={job.MemoryMiB}M
         Environment=JOBS_MEMORY={job.MemoryMiB}m

@@ -135,7 +135,8 @@ public sealed class BackupTests(PostgresFixture fixture)
     {
         var (world, folder) = await fixture.BusinessAsync();
         await using var _ = world;
-        world.Programs("sleep 2");
+        world.Environment["JOBS_LEASE"] = "6s";
+        world.Programs("sleep 6");
         using var first = world.StartPublished("backup-database", "--output", "json");
         await BackupScene.UntilAsync(async () => await world.ScalarAsync<long>("SELECT count(*) FROM leases") == 1, "the first run's lease");
 

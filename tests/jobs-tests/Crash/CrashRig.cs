@@ -204,6 +204,18 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
 
     public JobProcess Start(JobWorld world) => world.StartPublished(scenario.Job, ["--output", "json", .. scenario.Args]);
 
+    /// <summary>In the midst of its work: the lease is taken and not yet given back.</summary>
+    public async Task<IReadOnlyList<Point>> MiddleAsync(int count)
+    {
+        var points = (await UndisturbedAsync()).Points;
+        var begun = points.ToList().FindIndex(point => point.Phase == Phase.After && point.Step.Contains("INSERT INTO leases", StringComparison.Ordinal));
+        var ends = points.ToList().FindIndex(point => point.Step.Contains("WITH finished AS", StringComparison.Ordinal));
+        Assert.True(begun >= 0 && ends > begun, $"{scenario.Name} takes its lease at {begun} and gives it back at {ends} of {points.Count}");
+        var middle = Points.Some([.. points.Skip(begun + 1).Take(ends - begun - 1)], count);
+        Assert.NotEmpty(middle);
+        return middle;
+    }
+
     /// <summary>The next run, or as many as the work takes: nothing is in their way, so they must succeed.</summary>
     public async Task RerunAsync(JobWorld world)
     {

@@ -28,6 +28,9 @@ internal static class Scenarios
     /// <summary>Those that call Stripe.</summary>
     public static TheoryData<string> NamesOfCallers() => Where(scenario => Catalogue.Find(scenario.Job).Needs.Contains("STRIPE_SECRET_KEY"));
 
+    /// <summary>Those whose runs hold a lease.</summary>
+    public static TheoryData<string> NamesOfScheduled() => Where(scenario => Catalogue.Find(scenario.Job).Kind == JobKind.Scheduled && !scenario.OnlyOutside);
+
     /// <summary>Those that do something outside the database at which they can be killed.</summary>
     public static TheoryData<string> NamesWithOutside() => Where(scenario => scenario.Outside is not null);
 

@@ -28,12 +28,7 @@ public sealed class StoppedRunTests(PostgresFixture fixture)
     public async Task SIGTERM_among_thousands_of_due_renewals_loses_nothing_and_the_next_run_charges_the_rest()
     {
         await using var world = await fixture.WorldAsync();
-        var plan = await world.PlanAsync();
-        await world.ExecuteAsync(Seed, new { Due, plan, Scenario.Now });
-        await world.Stripe.SeedAsync(new
-        {
-            customers = new[] { new { id = "cus_u{n}", repeat = Due, payment_methods = new[] { new { id = "pm_u{n}", behaviour = "success" } } } },
-        });
+        await SeedAsync(world, Due);
         world.Environment["STRIPE_MAX_REQUESTS_PER_SECOND"] = "2000";
         await world.Stripe.ConfigureAsync(new { latency_ms = 20 });
         try
@@ -76,6 +71,17 @@ public sealed class StoppedRunTests(PostgresFixture fixture)
         await Truth.CheckAsync(world);
     }
 
-    private static Task<long> ChargedAsync(JobWorld world) =>
+    /// <summary>So many renewals that are due and will be paid.</summary>
+    internal static async Task SeedAsync(JobWorld world, int due)
+    {
+        var plan = await world.PlanAsync();
+        await world.ExecuteAsync(Seed, new { Due = due, plan, Scenario.Now });
+        await world.Stripe.SeedAsync(new
+        {
+            customers = new[] { new { id = "cus_u{n}", repeat = due, payment_methods = new[] { new { id = "pm_u{n}", behaviour = "success" } } } },
+        });
+    }
+
+    internal static Task<long> ChargedAsync(JobWorld world) =>
         world.ScalarAsync<long>("SELECT count(*) FROM payments WHERE status = 'succeeded'");
 }

@@ -189,6 +189,39 @@ public sealed class StatusTests(PostgresFixture fixture)
     }
 
     [Fact]
+    public async Task The_last_run_that_never_ended_is_named_with_what_was_skipped_after_it_until_one_succeeds()
+    {
+        await using var world = await fixture.WorldAsync();
+        await world.AllWellAsync();
+        Assert.Equal(JsonValueKind.Null, (await world.LookAsJsonAsync(0, "status")).Job("autopayment").GetProperty("never_ended").ValueKind);
+        var lost = await world.RunRowAsync("autopayment", "failed", TimeSpan.FromSeconds(20), RunLedger.WithoutAWord, shard: "1/2");
+        var open = await world.RunRowAsync("cleanup", "running", TimeSpan.FromSeconds(20));
+        await world.ExecuteAsync("UPDATE job_runs SET host = 'worker-3' WHERE id = @lost", new { lost });
+
+        var status = await world.LookAsJsonAsync(1, "status");
+        var named = status.Job("autopayment").GetProperty("never_ended");
+        Assert.Equal((lost.ToString(), "1/2", "worker-3", 0), (named.Text("run_id"), named.Text("shard"), named.Text("host"), named.GetProperty("skipped_since").GetInt32()));
+        Assert.Equal(JsonValueKind.String, named.GetProperty("closed_at").ValueKind);
+        named = status.Job("cleanup").GetProperty("never_ended");
+        Assert.Equal((open.ToString(), JsonValueKind.Null), (named.Text("run_id"), named.GetProperty("closed_at").ValueKind));
+        Assert.Contains(status.GetProperty("problems").EnumerateArray(), p => p.Text("what")!.StartsWith($"autopayment: the run {lost} of ", StringComparison.Ordinal)
+            && p.Text("what")!.EndsWith(" on worker-3 never ended, and no run has succeeded since", StringComparison.Ordinal));
+
+        await world.RunRowAsync("autopayment", "skipped", TimeSpan.FromSeconds(5), "another run holds the lease: run 1", shard: "1/2");
+        status = await world.LookAsJsonAsync(1, "status");
+        Assert.Equal(1, status.Job("autopayment").GetProperty("never_ended").GetProperty("skipped_since").GetInt32());
+        world.Environment["COLUMNS"] = "500";
+        var text = (await world.LookAsync("status", "--quiet")).Stdout;
+        Assert.Contains("never ended, and no run has succeeded since; 1 run after it was skipped", text, StringComparison.Ordinal);
+        Assert.Contains("docker/runbooks/job-never-ended.md", text, StringComparison.Ordinal);
+
+        await world.RunRowAsync("autopayment", "succeeded", TimeSpan.Zero);
+        await world.RunRowAsync("cleanup", "succeeded", TimeSpan.Zero);
+        status = await world.LookAsJsonAsync(0, "status");
+        Assert.All(["autopayment", "cleanup"], job => Assert.Equal(JsonValueKind.Null, status.Job(job).GetProperty("never_ended").ValueKind));
+    }
+
+    [Fact]
     public async Task What_waits_is_counted_by_the_conditions_of_the_jobs_that_work_it_off()
     {
         await using var world = await fixture.WorldAsync();

@@ -113,6 +113,7 @@ internal static class Evidence
         Trouble.DatabaseFault => "database in trouble",
         Trouble.TwoAtOnce => "two at once",
         Trouble.OtherJobAtOnce => "another job at once",
+        Trouble.KilledElsewhere => "killed elsewhere, the next run at once",
         Trouble.Frozen => "frozen past its lease",
         Trouble.Calendar => "calendar",
         Trouble.HostileInput => "hostile input",

@@ -21,6 +21,9 @@ public enum Trouble
     /// <summary>The job and another one that touches the same rows, at once.</summary>
     OtherJobAtOnce,
 
+    /// <summary>SIGKILL in the midst of the work, on a host of which the next run knows nothing; that one is started at once, or a little later.</summary>
+    KilledElsewhere,
+
     /// <summary>The process stands still while another run takes its lease and its work, and then goes on.</summary>
     Frozen,
 

@@ -70,7 +70,7 @@ public sealed partial class KubernetesTests
     [InlineData("value: schedule", "value: true")]
     [InlineData("egress-https: \"true\"", "egress-https: true")]
     [InlineData("backoffLimit: 4", "backoffLimit: \"4\"")]
-    [InlineData("activeDeadlineSeconds: 14460", "activeDeadlineSeconds: 4h")]
+    [InlineData("activeDeadlineSeconds: 14520", "activeDeadlineSeconds: 4h")]
     [InlineData("  timeZone: Europe/Paris", "  timeZone: Europe/Paris\n  timeZone: Europe/Paris")]
     public void A_value_of_the_wrong_kind_is_found(string right, string wrong)
     {
@@ -258,7 +258,7 @@ public sealed partial class KubernetesTests
         var own = Assert.IsType<CronJob>(Assert.Single(KubernetesObject.Read(File.ReadAllText(Path.Combine(copy.Path, "base/feed-the-cat.yaml")))));
         Assert.Equal(("7 7 * * 1-5", "Europe/Lisbon", 21_600), (own.Spec.Schedule, own.Spec.TimeZone, own.Spec.StartingDeadlineSeconds));
         Assert.Equal(Unheard.Summary, own.Metadata.Annotations["kubernetes.io/description"]);
-        Assert.Equal(240, own.Spec.JobTemplate.Spec.ActiveDeadlineSeconds);
+        Assert.Equal(300, own.Spec.JobTemplate.Spec.ActiveDeadlineSeconds);
         Assert.Contains("cronjob=\"feed-the-cat\"", File.ReadAllText(Path.Combine(copy.Path, "alerts/rules.yaml")), StringComparison.Ordinal);
         var cron = KubernetesObject.Read(await KustomizeAsync(Path.Combine(copy.Path, "overlays/production"))).OfType<CronJob>().Single(c => c.Metadata.Name == "feed-the-cat");
         Assert.Equal("registry.example.org/jobs/feed-the-cat:0.1.0", Assert.Single(cron.Spec.JobTemplate.Spec.Template.Spec.Containers).Image);

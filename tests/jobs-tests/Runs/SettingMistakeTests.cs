@@ -34,6 +34,15 @@ public sealed class SettingMistakeTests(SharedWorld shared) : IClassFixture<Shar
         Assert.Contains(explanation, sentence, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("46s")]
+    [InlineData("500ms")]
+    [InlineData("for ever")]
+    public async Task A_leases_life_has_bounds(string life) =>
+        Assert.Equal(
+            $"JOBS_LEASE must be a duration from 1s to 45s, not '{life}'",
+            await Mistake.InBothFormsAsync("expire-subscriptions", shared.With(("JOBS_LEASE", life))));
+
     [Fact]
     public async Task A_missing_key_is_named() =>
         Assert.Equal(

@@ -138,6 +138,43 @@ public sealed class BusinessMetricsTests(PostgresFixture fixture)
     }
 
     [Fact]
+    public async Task A_run_that_never_ended_is_told_of_until_a_success_follows()
+    {
+        await using var world = await fixture.WorldAsync();
+        await world.ExecuteAsync(
+            """
+            INSERT INTO job_runs (id, job, status, partial, shard, error, started_at, finished_at)
+            SELECT gen_random_uuid(), job, status, partial, shard, error, now() - ago::interval, CASE WHEN status <> 'running' THEN now() - ago::interval + interval '5 seconds' END
+            FROM (VALUES ('cleanup', 'failed', false, NULL, @WithoutAWord, '9 hours'), ('cleanup', 'succeeded', false, NULL, NULL, '8 hours'),
+                         ('autopayment', 'failed', false, NULL, @WithoutAWord, '7 hours'), ('autopayment', 'succeeded', true, NULL, NULL, '6 hours'),
+                         ('autopayment', 'skipped', false, NULL, 'another run holds the lease', '5 hours'), ('autopayment', 'failed', false, NULL, 'something else', '4 hours'),
+                         ('daily-stats', 'running', false, NULL, NULL, '3 hours'), ('expire-payments', 'running', false, NULL, NULL, '3 hours'),
+                         ('expire-subscriptions', 'failed', false, '0/2', @WithoutAWord, '3 hours'), ('expire-subscriptions', 'failed', false, '1/2', @WithoutAWord, '3 hours'),
+                         ('expire-subscriptions', 'succeeded', false, '1/2', NULL, '2 hours'), ('expire-subscriptions', 'skipped', false, '1/2', NULL, '1 hour'),
+                         ('subscription-sync', 'failed', false, '3/4', @WithoutAWord, '3 hours'), ('subscription-sync', 'succeeded', false, NULL, NULL, '2 hours'),
+                         ('record-payment', 'running', false, NULL, NULL, '3 hours'), ('record-payment', 'failed', false, NULL, @WithoutAWord, '3 hours'))
+                 AS run (job, status, partial, shard, error, ago);
+            -- Its lease lives; that of the other has run out.
+            INSERT INTO leases (name, holder, expires_at)
+            SELECT job, 'node-7/boot/pid:[1] 4711 99 ' || replace(id::text, '-', ''), now() + CASE job WHEN 'daily-stats' THEN interval '30 seconds' ELSE interval '-1 second' END
+            FROM job_runs WHERE job IN ('daily-stats', 'expire-payments');
+            """,
+            new { RunLedger.WithoutAWord });
+
+        var samples = await ReadAsync(world);
+
+        Assert.Equal(
+            ["jobs_run_never_ended_timestamp_seconds{autopayment}", "jobs_run_never_ended_timestamp_seconds{expire-payments}", "jobs_run_never_ended_timestamp_seconds{expire-subscriptions,0/2}"],
+            samples.Keys.Where(key => key.StartsWith("jobs_run_never_ended_", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        AssertAgo(7, samples["jobs_run_never_ended_timestamp_seconds{autopayment}"]);
+        AssertAgo(3, samples["jobs_run_never_ended_timestamp_seconds{expire-payments}"]);
+        Assert.Equal((1, 0), (samples["jobs_run_skipped_since_never_ended{autopayment}"], samples["jobs_run_skipped_since_never_ended{expire-subscriptions,0/2}"]));
+
+        await world.ExecuteAsync("INSERT INTO job_runs (id, job, status, started_at) SELECT gen_random_uuid(), job, 'succeeded', now() FROM unnest(ARRAY['autopayment', 'expire-payments', 'expire-subscriptions']) AS job");
+        Assert.DoesNotContain((await ReadAsync(world)).Keys, key => key.Contains("never_ended", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Backups_are_told_of_where_there_is_one()
     {
         await using var world = await fixture.WorldAsync();
