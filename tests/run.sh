@@ -12,7 +12,7 @@ env --default-signal=INT true 2> /dev/null && heard="env --default-signal=INT"
 
 # Many tests wait for time-outs: more of them at once than there are CPUs.
 # On the screen: what failed or was skipped, and every 50 tests how far it is. The log has every test.
-status=$( { { $heard "$program" -noColor -reporter verbose -maxThreads 1.5x "$@" 2>&1; echo $? >&3; } | tee "$log" | awk '
+status=$( { { $heard "$program" -noColor -reporter verbose -maxThreads 2.5x "$@" 2>&1; echo $? >&3; } | tee "$log" | awk '
     /\[FINISHED\]/ { if (++done % 50 == 0) { print done " tests done"; fflush() } next }
     /\[STARTING\]|\[PASS\]/ { next }
     { print; fflush() }' >&2; } 3>&1 )

@@ -39,7 +39,18 @@ internal sealed class MailScene : IAsyncDisposable
 
     public Task<JobResult> RunAsync(params string[] args) => RunAtAsync(Noon, args);
 
-    public Task<JobResult> RunAtAsync(string asOf, params string[] args) => World.RunAsync("send-notifications", ["--as-of", asOf, .. args]);
+    public Task<JobResult> RunAtAsync(string asOf, params string[] args) => _ownProcess
+        ? World.RunPublishedAsync("send-notifications", ["--as-of", asOf, .. args])
+        : World.RunAsync("send-notifications", ["--as-of", asOf, .. args]);
+
+    private bool _ownProcess;
+
+    /// <summary>The jobs believe this certificate. They run as processes of their own, because SSL_CERT_FILE is read once a process.</summary>
+    public void Trust(string file)
+    {
+        World.Environment["SSL_CERT_FILE"] = file;
+        _ownProcess = true;
+    }
 
     /// <summary>A run that nothing hinders.</summary>
     public async Task<JobResult> SucceedAsync(string asOf = Noon, params string[] args)

@@ -91,7 +91,7 @@ public sealed class SmtpFaultTests : IDisposable
     private async Task<MailScene> SeededAsync()
     {
         var scene = await MailScene.SetAsync(_fixture, new SmtpServerOptions { Certificate = Certificate, User = "club", Password = Password });
-        scene.World.Environment["SSL_CERT_FILE"] = _root;
+        scene.Trust(_root);
         scene.World.Environment["SMTP_URL"] = $"smtp://club:{Password}@localhost:{scene.Server.Port}?timeout=2s";
         await scene.MailAsync();
         await scene.MailAsync();
