@@ -58,7 +58,7 @@ public sealed class StatusTests(PostgresFixture fixture)
         foreach (var name in new[] { "send-notifications", "match-pending-payments" })
         {
             var job = Catalogue.Find(name);
-            var limit = job.ExpectedInterval!.Value + job.Timeout;
+            var limit = job.LateAfter!.Value;
             await world.ForgetAsync(name);
             await world.RunRowAsync(name, "succeeded", limit - Minute);
             Assert.Equal("ok", (await world.LookAsJsonAsync(0, "status")).Job(name).Text("state"));
