@@ -3,15 +3,22 @@ SHELL := /bin/bash
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help demo test proof bench publish run render format image images images-size images-test push
+.PHONY: help demo test test-times proof-sample proof bench publish run render format image images images-size images-test compose-test push
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: publish ## Run every test, against a real PostgreSQL and the fake Stripe
+# A part of the tests needs no machine code: the processes that it starts are then the built ones.
+test: $(if $(ARGS),,publish) ## Test every rule, and kill the published jobs in a smoke part: make test ARGS="-class Jobs.Tests.Runs.LeaseTests"
 	@dotnet build tests/jobs-tests -c Release -v quiet -clp:NoSummary
-	@dotnet build tests/fake-stripe -c Release -v quiet -clp:NoSummary
-	@tests/run.sh $(ARGS)
+	@$(if $(ARGS),JOBS_PROGRAMS=built) tests/run.sh -trait- Category=Proof $(ARGS)
+
+test-times: ## Where the time of the last tests went: seconds and cases by subject
+	@tests/times.sh
+
+proof-sample: publish ## A part of the proof that has each kind of step and fault in it (some 20 minutes); prints one table
+	@dotnet build tests/jobs-tests -c Release -v quiet -clp:NoSummary
+	@tests/run.sh -trait Category=Proof $(ARGS)
 
 proof: publish ## Killed at every step, every fault, any two at once (two or three hours); prints one table
 	@dotnet build tests/jobs-tests -c Release -v quiet -clp:NoSummary
@@ -30,8 +37,10 @@ images-size: ## What the images weigh, one and all together; fails above the lim
 	@docker/images.sh size
 
 images-test: ## Build every image and run every job in it: as nobody, read-only, in 128 MB
-	@for fake in stripe sumup smtp; do dotnet build tests/fake-$$fake -c Release -v quiet -clp:NoSummary; done
 	@docker/images-test.sh
+
+compose-test: ## Try Compose as README shows it: seeded, charged once, a payment recorded, mails sent
+	@docker/compose-test.sh
 
 push: ## Push the images: make push REGISTRY=registry.example.org [TAG=...]
 	@docker/images.sh push

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# A container engine for as long as it is needed: engine.sh start | bases [image...] | stop
+# A container engine for as long as it is needed: engine.sh start | bases [image...] | compose | stop
 # The one that answers is used, and left alone. Else Docker comes from the distribution's packages (as root) and is started
 # here, on its socket only; `stop` ends what `start` started. `bases` pulls images that are not there; where none can be pulled,
-# the script that JOBS_BASE_IMAGES_SCRIPT names makes stand-ins. Exit 2: it cannot be had.
+# the script that JOBS_BASE_IMAGES_SCRIPT names makes stand-ins. `compose` prints the command of the Compose that is there.
+# Exit 2: it cannot be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=artifacts/engine
@@ -52,6 +53,15 @@ bases() {
     done
 }
 
+compose() {
+    if docker compose version > /dev/null 2>&1; then echo "docker compose"; return; fi
+    if ! command -v docker-compose > /dev/null && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+        { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker-compose; } > /dev/null 2>&1 || true
+    fi
+    command -v docker-compose > /dev/null || { echo "there is no Compose: install Docker's plugin, or docker-compose" >&2; return 2; }
+    echo docker-compose
+}
+
 stop() {
     [ -f "$folder/pid" ] || return 0
     pid=$(cat "$folder/pid")
@@ -61,6 +71,6 @@ stop() {
 }
 
 case ${1:-} in
-    start | bases | stop) "$@" ;;
-    *) echo "engine.sh start | bases [image...] | stop" >&2; exit 1 ;;
+    start | bases | compose | stop) "$@" ;;
+    *) echo "engine.sh start | bases [image...] | compose | stop" >&2; exit 1 ;;
 esac

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Builds every image and runs every job from it the way it is meant to be run: as nobody, without rights, on a read-only root
 # file system, in 128 MB. PostgreSQL and the fake providers share the loopback of one "pod" that has no other network.
-# Leaves the published jobs of the images in artifacts, for the tests, and what was printed in artifacts/images-test. Exit 1: a check failed; 2: there is no engine, or no base image.
-#   DUE=100000   subscriptions that are due when autopayment starts
+#   images-test.sh         all that an image promises; DUE=100000 subscriptions are due when autopayment starts
+#   images-test.sh start   CI's part: every image is built and starts, and every job has one run with little or nothing to do
+# Leaves the published jobs of the images in artifacts, for the tests, and what was printed in artifacts/images-test. Exit 1: a check
+# failed; 2: nothing was tried, for there is no engine or no base image.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,16 +12,23 @@ export SDK_IMAGE=${SDK_IMAGE:-mcr.microsoft.com/dotnet/sdk:10.0}
 export RUNTIME_IMAGE=${RUNTIME_IMAGE:-mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled}
 export POSTGRES_IMAGE=${POSTGRES_IMAGE:-postgres:17}
 postgres_image=$POSTGRES_IMAGE
-due=${DUE:-200}
+case ${1:-} in
+    start) due=0 ;;
+    '') due=${DUE:-200} ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 1 ;;
+esac
+part=${1:-all}
 prefix=${IMAGE_PREFIX:-jobs}
 pod=images-test-$$
 work=$PWD/artifacts/images-test
 failed=0
 started=$SECONDS
+engine=found
+docker info > /dev/null 2>&1 || engine=started
 
 cleanup() {
     { docker ps -aq --filter "label=pod=$pod" | xargs -r docker rm -fv; } > /dev/null 2>&1 || true
-    docker/engine.sh stop
+    [ "$engine" = found ] || docker/engine.sh stop
 }
 trap cleanup EXIT
 
@@ -37,10 +46,14 @@ docker/engine.sh bases "$SDK_IMAGE" "$RUNTIME_IMAGE" "$postgres_image"
 rm -rf "$work"
 mkdir -p "$work/secrets" "$work/backups"
 chmod 777 "$work/backups"
-say "images are built"
+begun=$SECONDS
 docker/images.sh build > /dev/null
+say "the $(docker/images.sh names | wc -l) images of the jobs are built: $((SECONDS - begun)) s"
+begun=$SECONDS
 docker/images.sh publish
-say "built"
+docker/images.sh fakes > /dev/null
+say "the fakes' image is built, the published jobs lie in artifacts/jobs: $((SECONDS - begun)) s"
+begun=$SECONDS
 check "every image is small, and all are one common layer" docker/images.sh size
 
 # --- the pod
@@ -56,10 +69,10 @@ until_it() { for _ in $(seq 300); do if "$@" > /dev/null 2>&1; then return; fi; 
 
 docker run -d --label "pod=$pod" --name "$pod" --network none -e POSTGRES_PASSWORD=owner -e POSTGRES_DB=billing -e POSTGRES_HOST_AUTH_METHOD=trust -e POSTGRES_INITDB_ARGS=--no-sync \
     "$postgres_image" postgres -c listen_addresses=127.0.0.1 -c fsync=off > /dev/null
-in_pod -d --name "$pod-fakes" -v "$PWD/artifacts/bin:/fakes:ro" --entrypoint sh "$SDK_IMAGE" -c '
-    dotnet /fakes/fake-stripe/release/fake-stripe.dll --port 12111 --rate 0 &
-    dotnet /fakes/fake-sumup/release/fake-sumup.dll --port 12112 &
-    dotnet /fakes/fake-smtp/release/fake-smtp.dll --port 2525 & wait' > /dev/null
+fake() { in_pod -d --name "$pod-$1" --memory 512m "$prefix/fakes" "/fakes/$1/$1.dll" "${@:2}" > /dev/null; }
+fake fake-stripe --port 12111 --rate 0
+fake fake-sumup --port 12112 --merchant MDESK:sup_sk_desk --reader SOLO-1:Desk
+fake fake-smtp --port 2525
 
 echo 'postgresql://postgres:owner@127.0.0.1:5432/billing' > "$work/secrets/owner"
 echo 'postgresql://billing:secret@127.0.0.1:5432/billing' > "$work/secrets/billing"
@@ -111,8 +124,11 @@ SELECT n, 1, 'active', now() - interval '32 days', now() - interval '30 hours' +
 INSERT INTO sessions (updated_at) VALUES (now() - interval '15 days');
 ANALYZE;
 SQL
-until_it post 12111 /_fake/seed "{\"customers\":[{\"id\":\"cus_{n}\",\"payment_methods\":[{\"id\":\"pm_{n}\"}],\"repeat\":$due}]}"
-until_it post 12112 /_fake/merchants '{"code":"MDESK","key":"sup_sk_desk","currency":"EUR","readers":[{"serial":"SOLO-1","name":"Desk"}]}'
+listens() { docker exec "$pod" bash -c 'exec 3<> "/dev/tcp/127.0.0.1/$0"' "$1"; }
+for port in 12111 12112 2525; do until_it listens $port; done
+[ "$due" = 0 ] || post 12111 /_fake/seed "{\"customers\":[{\"id\":\"cus_{n}\",\"payment_methods\":[{\"id\":\"pm_{n}\"}],\"repeat\":$due}]}"
+
+if [ $part = all ]; then
 
 # --- one container that starts jobs on time: of one job, and looked at in the end
 
@@ -130,11 +146,13 @@ stops() {
 
 check "SIGTERM while autopayment charges: interrupted within 10 s, exit 1" stops
 
+fi
+
 # --- every job
 
 arguments() {
     case $1 in
-        autopayment) echo "--limit 20 --max-charges $due" ;;
+        autopayment) [ "$due" = 0 ] || echo "--limit 20 --max-charges $due" ;;
         record-payment) echo "--user 2 --amount 1 --currency eur --method cash --purpose membership --membership-type basic --recorded-by 1 --reference till-1" ;;
         grant-membership) echo "--user 3 --type basic --recorded-by 1 --reference board-1" ;;
         fallback-mode) echo "--show" ;;
@@ -144,6 +162,20 @@ arguments() {
 for job in $(find jobs -name '*.csproj' | sed 's|.*/||; s|\.csproj$||' | sort); do
     check "$job" succeeds "$job" $(arguments "$job")
 done
+
+say "every job had its run: $((SECONDS - begun)) s"
+
+if [ $part = start ]; then
+    begun=$SECONDS
+    tell() { timeout 60 docker run --rm --label "pod=$pod" --network none --read-only "$1" --version | grep -q '^[0-9]' || echo "$1"; }
+    export -f tell
+    export pod
+    mute=$(docker/images.sh names | xargs -P 4 -I '{}' bash -c 'tell {}')
+    [ -z "$mute" ] || { say "FAILED: no version from" $mute; failed=1; }
+    say "every image told its version: $((SECONDS - begun)) s"
+    [ $failed = 0 ] && say "every image starts" || { say "NOT every image starts: see above"; exit 1; }
+    exit
+fi
 
 # --- what else an image promises
 

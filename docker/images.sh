@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The images of the jobs, named $IMAGE_PREFIX/<job>:$TAG.
 #   images.sh build [job...]   builds them, all without a name
+#   images.sh fakes            builds the image of the fakes, for compose.yaml and the tests
 #   images.sh names            lists them
 #   images.sh size             what they weigh; fails above the limits
 #   images.sh publish          the published jobs, out of the images' own build, into artifacts: what is tested is what ships
@@ -22,7 +23,7 @@ docker buildx version > /dev/null 2>&1 || export DOCKER_BUILDKIT=0
 # build_image <what to build: docker's arguments>; says why when it fails
 build_image() {
     local log
-    log=$(docker build -f docker/Dockerfile --build-arg "VERSION=$VERSION" \
+    log=$(docker build --build-arg "VERSION=$VERSION" \
         --build-arg "REVISION=$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
         ${SOURCE_URL:+--build-arg "SOURCE=$SOURCE_URL"} \
         ${SDK_IMAGE:+--build-arg "SDK_IMAGE=$SDK_IMAGE"} ${RUNTIME_IMAGE:+--build-arg "RUNTIME_IMAGE=$RUNTIME_IMAGE"} \
@@ -31,8 +32,10 @@ build_image() {
 }
 
 build_job() {
-    build_image --build-arg "JOB=$1" -t "$IMAGE_PREFIX/$1:$TAG" -t "$IMAGE_PREFIX/$1:latest" && echo "$IMAGE_PREFIX/$1:$TAG"
+    build_image -f docker/Dockerfile --build-arg "JOB=$1" -t "$IMAGE_PREFIX/$1:$TAG" -t "$IMAGE_PREFIX/$1:latest" && echo "$IMAGE_PREFIX/$1:$TAG"
 }
+
+fakes() { build_image -f docker/fakes.Dockerfile -t "$IMAGE_PREFIX/fakes:$TAG" -t "$IMAGE_PREFIX/fakes:latest" && echo "$IMAGE_PREFIX/fakes:$TAG"; }
 
 build() {
     for job in "$@"; do
@@ -65,7 +68,7 @@ size() {
 publish() {
     local begun container
     begun=$(mktemp)
-    build_image --target published --build-arg JOB=migrate -t "$IMAGE_PREFIX/published:latest"
+    build_image -f docker/Dockerfile --target published --build-arg JOB=migrate -t "$IMAGE_PREFIX/published:latest"
     container=$(docker create "$IMAGE_PREFIX/published:latest" true)
     rm -rf artifacts/app artifacts/jobs
     mkdir -p artifacts
@@ -89,6 +92,6 @@ push() {
 
 case ${1:-} in
     build) shift; if [ $# = 0 ]; then build $jobs; else build "$@"; fi ;;
-    size | names | publish | push) "$1" ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 1 ;;
+    fakes | size | names | publish | push) "$1" ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 1 ;;
 esac

@@ -10,7 +10,7 @@ namespace Jobs;
 /// anywhere, a script is applied wholly or not at all. Two at once queue up script by script. A busy table is waited for
 /// in short turns, so that the queue behind our lock stays short, too. An applied script that was edited is refused.
 /// </summary>
-public sealed class Migrate(JobRun run, Db db, JobOptions options, Settings settings) : IJob
+public sealed class Migrate(JobRun run, Db db, JobOptions options, Settings settings, ProgramContext context) : IJob
 {
     public static readonly JobOption<bool> Status = new(
         "--status", "", "List the scripts and whether they are applied; change nothing.", OptionValue.Flag, false);
@@ -67,7 +67,7 @@ public sealed class Migrate(JobRun run, Db db, JobOptions options, Settings sett
             run.Item(script.Name, applied is null ? "pending" : "applied", ("applied_at", applied));
             if (text)
             {
-                Console.Out.WriteLine(applied is null ? $"pending  {script.Name}" : $"applied  {script.Name}  {applied:yyyy-MM-dd HH:mm:ss} UTC");
+                context.Output.WriteLine(applied is null ? $"pending  {script.Name}" : $"applied  {script.Name}  {applied:yyyy-MM-dd HH:mm:ss} UTC");
             }
         }
 

@@ -1,5 +1,12 @@
-using Jobs;
 using Jobs.Runs;
 
-// `migrate status` reads better than `migrate --status`; both work.
-return await JobProgram.RunAsync<Migrate>(args is ["status", .. var rest] ? ["--status", .. rest] : args, [Migrate.Status]);
+namespace Jobs;
+
+public static class MigrateProgram
+{
+    public static Task<int> Main(string[] args) => RunAsync(args, ProgramContext.OfProcess);
+
+    // `migrate status` reads better than `migrate --status`; both work.
+    public static Task<int> RunAsync(string[] args, ProgramContext context) =>
+        JobProgram.RunAsync<Migrate>(args is ["status", .. var rest] ? ["--status", .. rest] : args, context, [Migrate.Status]);
+}

@@ -6,4 +6,4 @@ public sealed record MailContent(string Subject, string Text, string Html, IRead
 
 /// <param name="FileName">ASCII.</param>
 /// <param name="MediaType">Such as <c>application/pdf</c>.</param>
-public sealed record MailAttachment(string FileName, string MediaType, ReadOnlyMemory<byte> Content);
+public sealed record MailAttachment(string FileName, string MediaType, byte[] Content);

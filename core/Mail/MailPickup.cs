@@ -12,7 +12,7 @@ public sealed class MailPickup(string directory) : IMailTransport
         var unfinished = Path.Combine(directory, $".{name}.{Guid.NewGuid():N}");
         try
         {
-            await WriteAsync(unfinished, mail.Bytes, cancellation);
+            await WriteAsync(unfinished, mail, cancellation);
             if (!await handOver())
             {
                 return new Delivery(DeliveryOutcome.LeftToAnother);
@@ -31,10 +31,10 @@ public sealed class MailPickup(string directory) : IMailTransport
         }
     }
 
-    private static async Task WriteAsync(string path, ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    private static async Task WriteAsync(string path, OutgoingMail mail, CancellationToken cancellation)
     {
         await using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
-        await file.WriteAsync(bytes, cancellation);
+        await mail.WriteToAsync(file, cancellation);
         file.Flush(flushToDisk: true);
     }
 

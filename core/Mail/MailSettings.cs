@@ -1,11 +1,12 @@
 using Jobs.Runs;
+using MimeKit;
 
 namespace Jobs.Mail;
 
 /// <summary>How mail leaves: exactly one of <see cref="Smtp"/> and <see cref="PickupDirectory"/> is set.</summary>
 /// <param name="UnsubscribeUrl">With {user_id}; null: by a mail to <see cref="From"/>.</param>
 /// <param name="RedirectTo">Gets every mail instead of whom it is for. Never in production.</param>
-public sealed record MailSettings(MailAddress From, SmtpUrl? Smtp, string? PickupDirectory, string? UnsubscribeUrl, MailAddress? RedirectTo)
+public sealed record MailSettings(MailboxAddress From, SmtpUrl? Smtp, string? PickupDirectory, string? UnsubscribeUrl, MailboxAddress? RedirectTo)
 {
     /// <exception cref="OperatorException">What is missing, contradictory or malformed.</exception>
     public static MailSettings Of(Settings settings)
@@ -48,11 +49,11 @@ public sealed record MailSettings(MailAddress From, SmtpUrl? Smtp, string? Picku
                 : throw new OperatorException($"MAIL_UNSUBSCRIBE_URL must be a web address with {{user_id}} in it, such as https://example.org/unsubscribe/{{user_id}}, not '{url}'");
     }
 
-    private static MailAddress Address(string name, string text)
+    private static MailboxAddress Address(string name, string text)
     {
         try
         {
-            return MailAddress.ParseWithName(text);
+            return MailAddresses.ParseWithName(text);
         }
         catch (FormatException e)
         {

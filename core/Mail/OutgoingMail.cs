@@ -1,8 +1,56 @@
+using MimeKit;
+using MimeKit.IO;
+
 namespace Jobs.Mail;
 
-/// <summary>A mail ready to leave: every line of it ends with CRLF and is at most 998 bytes long.</summary>
-/// <param name="MessageId">The same each time for the same notification, without the brackets.</param>
-public sealed record OutgoingMail(string MessageId, MailAddress From, MailAddress To, ReadOnlyMemory<byte> Bytes);
+/// <summary>A mail ready to leave: the same bytes each time it is written, all of them ASCII but for the addresses.</summary>
+public sealed class OutgoingMail
+{
+    private static readonly FormatOptions Format = Formatted();
+
+    private readonly HandOverBody _body;
+
+    internal OutgoingMail(MimeMessage message, HandOverBody body, MailboxAddress from, MailboxAddress to)
+    {
+        (Message, _body, From, To) = (message, body, from, to);
+        message.Body = body;
+    }
+
+    /// <summary>The same each time for the same notification, without the brackets.</summary>
+    public string MessageId => Message.MessageId!;
+
+    public MailboxAddress From { get; }
+    public MailboxAddress To { get; }
+
+    /// <summary>One of the two is an address that not every server takes.</summary>
+    internal bool NeedsSmtpUtf8 => From.NeedsSmtpUtf8() || To.NeedsSmtpUtf8();
+
+    internal MimeMessage Message { get; }
+
+    /// <summary>Awaited when whoever writes <see cref="Message"/> has written all of it; what it throws ends the writing.</summary>
+    internal Func<Task>? WhenWritten
+    {
+        set => _body.WhenWritten = value;
+    }
+
+    public Task WriteToAsync(Stream stream, CancellationToken cancellation) => Message.WriteToAsync(Format, stream, cancellation);
+
+    /// <summary>Bytes.</summary>
+    internal async Task<long> SizeAsync(CancellationToken cancellation)
+    {
+        await using var measure = new MeasuringStream();
+        await WriteToAsync(measure, cancellation);
+        return measure.Length;
+    }
+
+    private static FormatOptions Formatted()
+    {
+        var format = FormatOptions.Default.Clone();
+        format.NewLineFormat = NewLineFormat.Dos;
+        format.EnsureNewLine = true;
+        return format;
+    }
+}
 
 public enum DeliveryOutcome
 {
@@ -24,8 +72,10 @@ public enum DeliveryOutcome
 /// <param name="Reason">Why not.</param>
 public sealed record Delivery(DeliveryOutcome Outcome, string Reason = "")
 {
+    private const int LongestReason = 250;
+
     /// <summary>On one line, whatever it quotes: it ends up in the log.</summary>
-    public string Reason { get; } = MimeText.OneLine(Reason);
+    public string Reason { get; } = OneLine.Of(Reason, LongestReason);
 }
 
 /// <summary>A way for mail to leave.</summary>

@@ -58,11 +58,7 @@ public sealed class SmtpTransport(SmtpUrl url, int connections, ILogger log) : I
         try
         {
             var delivery = await connection.DeliverAsync(mail, () => { handedOver = true; return handOver(); }, cancellation);
-            return used && !handedOver && !connection.IsUsable && delivery.Outcome == DeliveryOutcome.Deferred ? null : delivery;
-        }
-        catch (SmtpBrokenException e)
-        {
-            return used ? null : new Delivery(DeliveryOutcome.Deferred, e.Message);
+            return used && !handedOver && connection.Broken && delivery.Outcome == DeliveryOutcome.Deferred ? null : delivery;
         }
         finally
         {

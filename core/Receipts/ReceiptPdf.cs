@@ -1,46 +1,54 @@
 using System.Globalization;
 using Jobs.Mail;
+using PdfSharp;
+using PdfSharp.Drawing;
+using PdfSharp.Pdf;
 
 namespace Jobs.Receipts;
 
 /// <summary>A receipt on A4: as many pages as the order has items for, everything within the margins.</summary>
 internal sealed class ReceiptPdf
 {
-    private const decimal Left = 56;
-    private const decimal Middle = Left + 218;
-    private const decimal Right = PdfPage.Width - Left;
-    private const decimal Bottom = 770;
-    private const decimal AmountWidth = 150;
+    private const double Left = 56;
+    private const double Middle = Left + 218;
+    private const double Right = ReceiptPage.Width - Left;
+    private const double Bottom = 770;
+    private const double AmountWidth = 150;
 
-    private static readonly Ink Accent = new(12, 31, 37);
-    private static readonly Ink Dark = new(11, 15, 16);
-    private static readonly Ink Grey = new(36, 42, 45);
-    private static readonly Ink Rule = new(85, 88, 89);
-    private static readonly Ink Pale = new(95, 96, 96);
-    private static readonly Ink Amber = new(100, 95, 85);
+    private static readonly XBrush Accent = Ink(31, 79, 94);
+    private static readonly XBrush Dark = Ink(28, 38, 41);
+    private static readonly XBrush Grey = Ink(92, 107, 115);
+    private static readonly XBrush Rule = Ink(217, 224, 227);
+    private static readonly XBrush Pale = Ink(242, 245, 245);
+    private static readonly XBrush Amber = Ink(255, 242, 217);
 
-    private static readonly Style Plain = new(10.5m, Bold: false, Dark);
-    private static readonly Style Strong = new(10.5m, Bold: true, Dark);
+    private static readonly Style Plain = new(10.5, Bold: false, Dark);
+    private static readonly Style Strong = new(10.5, Bold: true, Dark);
     private static readonly Style Small = new(9, Bold: false, Grey);
 
     private readonly ReceiptDocument _receipt;
     private readonly PdfDocument _document;
-    private readonly List<PdfPage> _pages = [];
-    private decimal _y;
+    private readonly List<ReceiptPage> _pages = [];
+    private double _y;
 
-    private ReceiptPdf(ReceiptDocument receipt)
+    private ReceiptPdf(ReceiptDocument receipt, PdfDocument document)
     {
-        _receipt = receipt;
-        _document = new PdfDocument($"{receipt.Title} {receipt.Number}", receipt.Issuer.Name, receipt.Language.Code(), receipt.IssuedAt);
+        (_receipt, _document) = (receipt, document);
+        _document.Info.Title = $"{receipt.Title} {receipt.Number}";
+        _document.Info.Author = receipt.Issuer.Name;
+        _document.Info.CreationDate = _document.Info.ModificationDate = receipt.IssuedAt;
+        _document.Language = receipt.Language.Code();
+        _document.ViewerPreferences.DisplayDocTitle = true;
         NewPage();
     }
 
-    private PdfPage Page => _pages[^1];
+    private ReceiptPage Page => _pages[^1];
 
     /// <summary>The same receipt gives the same bytes.</summary>
     public static byte[] Render(ReceiptDocument receipt)
     {
-        var pdf = new ReceiptPdf(receipt);
+        using var document = new PdfDocument();
+        var pdf = new ReceiptPdf(receipt, document);
         pdf.Issuer();
         pdf.Heading();
         pdf.Summary();
@@ -48,7 +56,8 @@ internal sealed class ReceiptPdf
         pdf.Table();
         pdf.Reversal();
         pdf.Footers();
-        return pdf._document.Save();
+        pdf._pages.ForEach(page => page.Dispose());
+        return SteadyPdf.Save(document);
     }
 
     private void Issuer()
@@ -57,7 +66,7 @@ internal sealed class ReceiptPdf
         Paragraph(_receipt.Issuer.Name, new Style(13, Bold: true, Accent), 17, lines: 2);
         foreach (var line in _receipt.Issuer.Address.Take(6))
         {
-            Paragraph(line, Small, 12.5m, lines: 1);
+            Paragraph(line, Small, 12.5, lines: 1);
         }
     }
 
@@ -71,7 +80,7 @@ internal sealed class ReceiptPdf
 
     private void Summary()
     {
-        const decimal height = 70, first = Left + 18, third = Left + 362;
+        const double height = 70, first = Left + 18, third = Left + 362;
         _y += 20;
         Page.Box(Left, _y, Right - Left, height, Pale);
         Page.Box(Left, _y, 3, height, Accent);
@@ -82,7 +91,7 @@ internal sealed class ReceiptPdf
         _y += height;
     }
 
-    private void Fact(decimal x, string label, string value, decimal width)
+    private void Fact(double x, string label, string value, double width)
     {
         Page.Text(x, _y + 26, label, Small);
         foreach (var (line, i) in Page.Wrap(value, width, Strong, lines: 2).Select((line, i) => (line, i)))
@@ -92,11 +101,11 @@ internal sealed class ReceiptPdf
     }
 
     /// <summary>What is too wide gets smaller: no amount and no number is ever cut.</summary>
-    private Style Fitted(string text, Style style, decimal width)
+    private Style Fitted(string text, Style style, double width)
     {
         while (style.Size > 5 && Page.WidthOf(text, style) > width)
         {
-            style = style with { Size = style.Size - 0.5m };
+            style = style with { Size = style.Size - 0.5 };
         }
 
         return style;
@@ -132,7 +141,7 @@ internal sealed class ReceiptPdf
         foreach (var line in _receipt.Lines)
         {
             var width = Right - Left - (line.Amount.Length > 0 ? AmountWidth + 12 : 0);
-            var style = line.Amount.Length > 0 ? Plain : PdfPage.Suited(line.Text, Strong);
+            var style = line.Amount.Length > 0 ? Plain : ReceiptPage.Suited(line.Text, Strong);
             var texts = Page.Wrap(line.Text, width, style, lines: 3);
             var details = Page.Wrap(line.Detail, width, Small, lines: 2);
             Room(texts.Count * 14 + details.Count * 13 + 14);
@@ -204,7 +213,7 @@ internal sealed class ReceiptPdf
         var issuer = string.Join(" · ", new[] { _receipt.Issuer.Name, _receipt.Issuer.Registration }.Where(part => !string.IsNullOrEmpty(part)));
         foreach (var (page, i) in _pages.Select((page, i) => (page, i)))
         {
-            page.Box(Left, 786, Right - Left, 0.7m, Rule);
+            page.Box(Left, 786, Right - Left, 0.7, Rule);
             page.Text(Left, 801, _receipt.NotAnInvoice, Small with { Bold = true });
             foreach (var line in page.Wrap(issuer, Right - Left - 60, Small, lines: 1))
             {
@@ -220,9 +229,9 @@ internal sealed class ReceiptPdf
 
     private void Amount(string amount, Style style) => Page.RightAligned(Right, _y, amount, Fitted(amount, style, AmountWidth));
 
-    private void Paragraph(string text, Style style, decimal leading, int lines, decimal x = Left, decimal width = 0)
+    private void Paragraph(string text, Style style, double leading, int lines, double x = Left, double width = 0)
     {
-        style = PdfPage.Suited(text, style);
+        style = ReceiptPage.Suited(text, style);
         foreach (var line in Page.Wrap(text, width > 0 ? width : Right - x, style, lines))
         {
             Page.Text(x, _y, line, style);
@@ -230,12 +239,12 @@ internal sealed class ReceiptPdf
         }
     }
 
-    private void Whole(string text, Style style) => Page.Text(Left, _y, text, Fitted(text, PdfPage.Suited(text, style), Right - Left));
+    private void Whole(string text, Style style) => Page.Text(Left, _y, text, Fitted(text, ReceiptPage.Suited(text, style), Right - Left));
 
-    private void Line(Ink ink) => Page.Box(Left, _y, Right - Left, 0.7m, ink);
+    private void Line(XBrush ink) => Page.Box(Left, _y, Right - Left, 0.7, ink);
 
     /// <summary>What does not fit begins a page of its own, under the number again.</summary>
-    private void Room(decimal height)
+    private void Room(double height)
     {
         if (_y + height > Bottom)
         {
@@ -249,7 +258,11 @@ internal sealed class ReceiptPdf
 
     private void NewPage()
     {
-        _pages.Add(_document.AddPage());
-        Page.Box(0, 0, PdfPage.Width, 6, Accent);
+        var page = _document.AddPage();
+        page.Size = PageSize.A4;
+        _pages.Add(new ReceiptPage(XGraphics.FromPdfPage(page)));
+        Page.Box(0, 0, ReceiptPage.Width, 6, Accent);
     }
+
+    private static XSolidBrush Ink(int red, int green, int blue) => new(XColor.FromArgb(red, green, blue));
 }

@@ -30,17 +30,17 @@ internal sealed class JobCommand
     public ParseResult Parse(string[] args) => _command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
     /// <returns>The exit code when --help or --version was asked for, else null.</returns>
-    public int? HelpOrVersion(ParseResult parsed)
+    public int? HelpOrVersion(ParseResult parsed, TextWriter output)
     {
         if (parsed.GetResult(_help) is { Implicit: false })
         {
-            Console.Out.WriteLine(Help());
+            output.WriteLine(Help());
             return 0;
         }
 
         if (parsed.GetResult(_version) is { Implicit: false } && parsed.Errors.Count == 0)
         {
-            Console.Out.WriteLine(JobProgram.Version);
+            output.WriteLine(JobProgram.Version);
             return 0;
         }
 

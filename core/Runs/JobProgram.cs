@@ -19,15 +19,17 @@ public static class JobProgram
         typeof(JobProgram).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
 
     /// <summary>Runs the job named as the entry assembly is.</summary>
+    /// <param name="context">Where its settings come from and its words go.</param>
     /// <param name="options">The job's own, besides those that every job has.</param>
     /// <param name="services">The job's own parts that its constructor asks for.</param>
     /// <param name="outsideLedger">Whether what is asked for is no run of the job: no lease, no row, and no need of its tables.</param>
     /// <returns>The exit code.</returns>
     public static Task<int> RunAsync<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TJob>(
-        string[] args, JobOption[]? options = null, Action<IServiceCollection>? services = null, Func<JobOptions, bool>? outsideLedger = null)
+        string[] args, ProgramContext context, JobOption[]? options = null, Action<IServiceCollection>? services = null, Func<JobOptions, bool>? outsideLedger = null)
         where TJob : class, IJob =>
         RunAsync(
             args,
+            context,
             Catalogue.Find(typeof(TJob).Assembly.GetName().Name!),
             options ?? [],
             all =>
@@ -38,13 +40,13 @@ public static class JobProgram
             outsideLedger);
 
     private static async Task<int> RunAsync(
-        string[] args, JobDefinition job, JobOption[] options, Action<IServiceCollection> services, Func<JobOptions, bool>? outsideLedger)
+        string[] args, ProgramContext context, JobDefinition job, JobOption[] options, Action<IServiceCollection> services, Func<JobOptions, bool>? outsideLedger)
     {
         var clock = Stopwatch.StartNew();
-        using var stop = new StopSignal();
+        using var stop = new StopSignal(context);
         var command = new JobCommand(job, options);
         var parsed = command.Parse(args);
-        var settings = Settings.Load();
+        var settings = new Settings(context.Variables);
         var redaction = new Redaction(settings);
         RunResult? result = null;
         RunTelemetry? telemetry = null;
@@ -52,7 +54,7 @@ public static class JobProgram
         var runId = Guid.CreateVersion7();
         try
         {
-            if (command.HelpOrVersion(parsed) is { } exit)
+            if (command.HelpOrVersion(parsed, context.Output) is { } exit)
             {
                 return exit;
             }
@@ -67,30 +69,30 @@ public static class JobProgram
 
             // Who asks for one thing wants to read what became of it.
             var onDemand = job.Kind is JobKind.OnDemand or JobKind.Tool;
-            result = new RunResult(job.Name, common.Output, common.Items || common.DryRun || onDemand, itemLines: onDemand)
+            result = new RunResult(context.OpenOutput(), job.Name, common.Output, common.Items || common.DryRun || onDemand, itemLines: onDemand)
             {
                 AsOf = common.AsOf,
                 DryRun = common.DryRun,
                 Shard = common.Shard,
             };
             telemetry = RunTelemetry.Of(settings, job, common, runId);
-            return await RunAsync(job, common, runId, values, settings, redaction, result, stop, clock, telemetry, services);
+            return await RunAsync(context, job, common, runId, values, settings, redaction, result, stop, clock, telemetry, services);
         }
         catch (Exception e)
         {
             if (!Failures.IsPlain(e))
             {
-                await Console.Error.WriteLineAsync(redaction.Strike(e.ToString()));
+                await context.Error.WriteLineAsync(redaction.Strike(e.ToString()));
             }
 
             var sentence = redaction.Strike(Failures.Sentence(e));
-            await Console.Error.WriteLineAsync($"{job.Name}: {sentence}");
-            result ??= AsksForJson(parsed, settings) ? new RunResult(job.Name, OutputFormat.Json, items: false) : null;
+            await context.Error.WriteLineAsync($"{job.Name}: {sentence}");
+            result ??= AsksForJson(parsed, settings) ? new RunResult(context.OpenOutput(), job.Name, OutputFormat.Json, items: false) : null;
             result?.Finish(RunStatus.Failed, clock.Elapsed, new Counters(), sentence);
-            TerminationMessage.Leave($"{job.Name}: {sentence}");
+            TerminationMessage.Leave(settings, $"{job.Name}: {sentence}");
             if (telemetry is not null)
             {
-                await TellAsync(telemetry, common!, stop.TimeLeft, new RunEnd
+                await TellAsync(context, telemetry, common!, stop.TimeLeft, new RunEnd
                 {
                     Job = job,
                     RunId = runId,
@@ -111,32 +113,33 @@ public static class JobProgram
     }
 
     /// <summary>Of a run that did not come as far as its log, nor to the database.</summary>
-    private static async Task TellAsync(RunTelemetry telemetry, RunOptions options, TimeSpan within, RunEnd end)
+    private static async Task TellAsync(ProgramContext context, RunTelemetry telemetry, RunOptions options, TimeSpan within, RunEnd end)
     {
         foreach (var warning in await telemetry.EndAsync(end with { Shard = options.Shard, Partial = options.Partial }, null, within))
         {
-            await Console.Error.WriteLineAsync($"{end.Job.Name}: not told: {warning}");
+            await context.Error.WriteLineAsync($"{end.Job.Name}: not told: {warning}");
         }
     }
 
     private static async Task<int> RunAsync(
-        JobDefinition job, RunOptions options, Guid runId, JobOptions values, Settings settings, Redaction redaction, RunResult result,
+        ProgramContext context, JobDefinition job, RunOptions options, Guid runId, JobOptions values, Settings settings, Redaction redaction, RunResult result,
         StopSignal stop, Stopwatch clock, RunTelemetry? telemetry, Action<IServiceCollection> services)
     {
-        var database = Connect(job, settings);
+        await using var database = Connect(job, settings);
         // Meanwhile the rest is set up: together they are most of the time that a run takes which finds nothing to do.
         var connection = Task.Run(() => database.OpenConnectionAsync().AsTask());
-        await using var logger = Logging.Create(job.Name, runId, settings, redaction);
+        await using var logger = Logging.Create(job.Name, runId, settings, redaction, context);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.AddSerilog(logger);
         builder.Services
+            .AddSingleton(context)
             .AddSingleton(settings)
             .AddSingleton(values)
             .AddSingleton(options)
             .AddSingleton(database)
             .AddSingleton(s => new Db(database, options.DryRun, s.GetRequiredService<ILogger<Db>>(), connection))
             .AddSingleton(s => new JobRun(
-                runId, job, options, result, stop, s.GetRequiredService<Db>(), s.GetRequiredService<ILoggerFactory>().CreateLogger(job.Name)))
+                runId, job, options, result, stop, s.GetRequiredService<Db>(), s.GetRequiredService<ILoggerFactory>().CreateLogger(job.Name), new Progress(context)))
             .AddSingleton<JobCursor>()
             .AddMoney();
         services(builder.Services);
@@ -146,7 +149,7 @@ public static class JobProgram
         var ledger = new RunLedger(db, job, options, runId, settings);
         result.RunId = runId;
         stop.StopAfter(options.Timeout);
-        return await new RunCycle(run, ledger, result, stop, redaction, clock, settings.Production, db, telemetry).GoAsync(host.Services.GetRequiredService<IJob>);
+        return await new RunCycle(run, ledger, result, stop, redaction, clock, settings, db, telemetry).GoAsync(host.Services.GetRequiredService<IJob>);
     }
 
     private static RunOptions ReadCommon(JobOptions values, Settings settings, JobDefinition job)

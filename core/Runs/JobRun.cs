@@ -15,15 +15,15 @@ public sealed class JobRun
     private readonly StopSignal _stop;
     private readonly Db _db;
     private readonly string? _person;
-    private readonly Progress _progress = new();
+    private readonly Progress _progress;
     private int _begun;
     private int _failuresInARow;
     private long _nowAt;
 
     /// <param name="person">Who acts through the tool: then there is no run in the ledger, and what is written names none.</param>
-    internal JobRun(Guid id, JobDefinition job, RunOptions options, RunResult result, StopSignal stop, Db db, ILogger log, string? person = null)
+    internal JobRun(Guid id, JobDefinition job, RunOptions options, RunResult result, StopSignal stop, Db db, ILogger log, Progress progress, string? person = null)
     {
-        (Id, Job, Options, _result, _stop, _db, Log, _person) = (id, job, options, result, stop, db, log, person);
+        (Id, Job, Options, _result, _stop, _db, Log, _progress, _person) = (id, job, options, result, stop, db, log, progress, person);
     }
 
     public Guid Id { get; }

@@ -9,18 +9,24 @@ namespace Jobs.Runs;
 /// <summary>Logs on stderr: text on a terminal, one JSON object a line otherwise, secrets struck out of both.</summary>
 internal static class Logging
 {
-    public static Logger Create(string job, Guid run, Settings settings, Redaction redaction)
+    public static Logger Create(string job, Guid run, Settings settings, Redaction redaction, ProgramContext context)
     {
-        WriteLinesWhole();
-        ITextFormatter form = Console.IsErrorRedirected
-            ? new JsonLine()
-            : new MessageTemplateTextFormatter("{Timestamp:HH:mm:ss} {Level:u3} {Message:lj}{NewLine}{Exception}");
-        return new LoggerConfiguration()
+        var form = new RedactingFormatter(
+            context.ErrorIsTerminal
+                ? new MessageTemplateTextFormatter("{Timestamp:HH:mm:ss} {Level:u3} {Message:lj}{NewLine}{Exception}")
+                : new JsonLine(),
+            redaction);
+        var log = new LoggerConfiguration()
             .MinimumLevel.Is(Level(settings))
             .Enrich.WithProperty("job", job)
-            .Enrich.WithProperty("run_id", run)
-            .WriteTo.Console(new RedactingFormatter(form, redaction), standardErrorFromLevel: LogEventLevel.Verbose)
-            .CreateLogger();
+            .Enrich.WithProperty("run_id", run);
+        if (!context.OwnsProcess)
+        {
+            return log.WriteTo.Sink(new WriterSink(form, context.Error)).CreateLogger();
+        }
+
+        WriteLinesWhole();
+        return log.WriteTo.Console(form, standardErrorFromLevel: LogEventLevel.Verbose).CreateLogger();
     }
 
     /// <summary>
@@ -41,6 +47,12 @@ internal static class Logging
         _ => throw new OperatorException(
             $"LOG_LEVEL must be one of trace, debug, info, warning, error or critical, not '{settings.Optional("LOG_LEVEL")}'"),
     };
+
+    /// <summary>Stands for the console where the process is not the program's own.</summary>
+    private sealed class WriterSink(ITextFormatter form, TextWriter writer) : ILogEventSink
+    {
+        public void Emit(LogEvent logEvent) => form.Format(logEvent, writer);
+    }
 
     private sealed class RedactingFormatter(ITextFormatter inner, Redaction redaction) : ITextFormatter
     {

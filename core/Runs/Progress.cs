@@ -4,9 +4,8 @@ using System.Globalization;
 namespace Jobs.Runs;
 
 /// <summary>One line on stderr that shows how far a long work is; silent when stderr is no terminal.</summary>
-public sealed class Progress
+public sealed class Progress(ProgramContext context)
 {
-    private static readonly bool Terminal = !Console.IsErrorRedirected;
     private readonly Lock _lock = new();
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private long _shownAt = -1000;
@@ -14,7 +13,7 @@ public sealed class Progress
 
     public void Show(string what, long done, long? total)
     {
-        if (!Terminal)
+        if (!context.ErrorIsTerminal)
         {
             return;
         }
@@ -30,7 +29,7 @@ public sealed class Progress
             _shown = true;
             var rate = done / Math.Max(0.001, _clock.Elapsed.TotalSeconds);
             var of = total is > 0 ? string.Create(CultureInfo.InvariantCulture, $" of {total:N0} {Bar(done, total.Value)}") : "";
-            Console.Error.Write(string.Create(CultureInfo.InvariantCulture, $"\r\u001b[K{what}: {done:N0}{of} ({rate:N0}/s)"));
+            context.Error.Write(string.Create(CultureInfo.InvariantCulture, $"\r\u001b[K{what}: {done:N0}{of} ({rate:N0}/s)"));
         }
     }
 
@@ -40,7 +39,7 @@ public sealed class Progress
         {
             if (_shown)
             {
-                Console.Error.Write("\r\u001b[K");
+                context.Error.Write("\r\u001b[K");
                 _shown = false;
             }
         }

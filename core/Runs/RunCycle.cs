@@ -7,7 +7,7 @@ namespace Jobs.Runs;
 
 /// <summary>The life of one run: begin in the ledger, work under a heartbeat, record the end whatever happened.</summary>
 internal sealed class RunCycle(
-    JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock, bool production, Db db, RunTelemetry? telemetry)
+    JobRun run, RunLedger ledger, RunResult result, StopSignal stop, Redaction redaction, Stopwatch clock, Settings settings, Db db, RunTelemetry? telemetry)
 {
     private (RunStatus Status, string? Error) _outcome;
 
@@ -87,7 +87,7 @@ internal sealed class RunCycle(
     {
         var (status, error) = outcome;
         result.Finish(status, clock.Elapsed, run.Counters, error);
-        TerminationMessage.Leave(result.Line(status, clock.Elapsed, run.Counters, error));
+        TerminationMessage.Leave(settings, result.Line(status, clock.Elapsed, run.Counters, error));
         if (status is RunStatus.Failed or RunStatus.Interrupted)
         {
             run.Log.LogError("{Status}: {Error}", RunResult.Text(status), error);
@@ -144,7 +144,7 @@ internal sealed class RunCycle(
         run.Log.LogInformation("Skipped: {Reason}", why);
         _outcome = (RunStatus.Skipped, why);
         result.Finish(RunStatus.Skipped, clock.Elapsed, run.Counters, why);
-        TerminationMessage.Leave(result.Line(RunStatus.Skipped, clock.Elapsed, run.Counters, why));
+        TerminationMessage.Leave(settings, result.Line(RunStatus.Skipped, clock.Elapsed, run.Counters, why));
         return false;
     }
 
@@ -158,7 +158,7 @@ internal sealed class RunCycle(
     /// <summary>By the database's clock: this machine's may be wrong.</summary>
     private void RefuseFuture()
     {
-        if (production && !run.DryRun && run.Now > result.StartedAt)
+        if (settings.Production && !run.DryRun && run.Now > result.StartedAt)
         {
             throw new OperatorException("--as-of is in the future, which is refused in production: the run would act on what is not due yet; use --dry-run to look ahead");
         }

@@ -290,10 +290,10 @@ internal sealed class RunLedger(Db db, JobDefinition job, RunOptions options, Gu
                 }),
             cancellation);
 
-    private static string Trigger => Environment.GetEnvironmentVariable("JOBS_TRIGGER") ?? "manual";
+    private string Trigger => settings.Optional("JOBS_TRIGGER") ?? "manual";
 
     /// <summary>The person who started it through the tool; empty: nobody in particular.</summary>
-    private static string Actor => Environment.GetEnvironmentVariable("JOBS_ACTOR")?.Trim() ?? "";
+    private string Actor => settings.Optional("JOBS_ACTOR") ?? "";
 
     public bool TakesLease => job.Kind == JobKind.Scheduled && !options.DryRun;
 

@@ -16,11 +16,11 @@ public enum RunStatus
 /// <summary>
 /// The result on stdout: a short summary, or exactly one JSON object. Items are written as they come, never held.
 /// </summary>
+/// <param name="stdout">Closed with this.</param>
 /// <param name="itemLines">Text, too, tells of each item, on a line of its own before the summary.</param>
-internal sealed class RunResult(string job, OutputFormat format, bool items, bool itemLines = false) : IDisposable
+internal sealed class RunResult(Stream stdout, string job, OutputFormat format, bool items, bool itemLines = false) : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly Stream _stdout = Console.OpenStandardOutput();
     private readonly ArrayBufferWriter<byte> _buffer = new();
     private Utf8JsonWriter? _json;
     private bool _inItems;
@@ -163,8 +163,8 @@ internal sealed class RunResult(string job, OutputFormat format, bool items, boo
     {
         try
         {
-            _stdout.Write(_buffer.WrittenSpan);
-            _stdout.Flush();
+            stdout.Write(_buffer.WrittenSpan);
+            stdout.Flush();
         }
         catch (IOException e)
         {
@@ -219,6 +219,6 @@ internal sealed class RunResult(string job, OutputFormat format, bool items, boo
     public void Dispose()
     {
         _json?.Dispose();
-        _stdout.Dispose();
+        stdout.Dispose();
     }
 }

@@ -39,8 +39,8 @@ public sealed class Settings
 
     public Settings(IReadOnlyDictionary<string, string> values) => _values = values;
 
-    /// <summary>The process environment; underneath it, on a developer's build only, the nearest `.env` file.</summary>
-    public static Settings Load()
+    /// <summary>The process's environment; underneath it, on a developer's build only, the nearest `.env` file.</summary>
+    internal static Dictionary<string, string> VariablesOfProcess()
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         if (AppContext.TryGetSwitch("Jobs.ReadDotEnv", out var read) && read)
@@ -53,7 +53,7 @@ public sealed class Settings
             values[(string)variable.Key] = (string?)variable.Value ?? "";
         }
 
-        return new Settings(values);
+        return values;
     }
 
     /// <summary>"production" turns the safety catches on: see the README's table of variables.</summary>

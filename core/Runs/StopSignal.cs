@@ -18,13 +18,15 @@ internal sealed class StopSignal : IDisposable
     private readonly CancellationTokenSource _aborting = new();
     private readonly PosixSignalRegistration[] _registrations;
     private readonly Watchdog _watchdog;
+    private readonly bool _ownsProcess;
     private int _stopped;
     private int _timeouts;
     private long _exitAt = long.MaxValue;
 
-    public StopSignal()
+    public StopSignal(ProgramContext context)
     {
-        _registrations =
+        _ownsProcess = context.OwnsProcess;
+        _registrations = !_ownsProcess ? [] :
         [
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, c => OnSignal(c, "SIGTERM")),
             PosixSignalRegistration.Create(PosixSignal.SIGINT, c => OnSignal(c, "SIGINT")),
@@ -97,6 +99,11 @@ internal sealed class StopSignal : IDisposable
 
     private void Exit()
     {
+        if (!_ownsProcess)
+        {
+            return;
+        }
+
         // Where nobody reads the result or the log, saying it takes for ever.
         var speaker = new Thread(() => LastWords?.Invoke()) { IsBackground = true };
         speaker.Start();

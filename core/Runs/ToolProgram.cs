@@ -42,23 +42,23 @@ public sealed record ToolWords(string Usage, string Summary, bool Rest = false);
 public static class ToolProgram
 {
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(string[] args, params ToolCommand[] commands)
+    public static async Task<int> RunAsync(string[] args, ProgramContext context, params ToolCommand[] commands)
     {
         var tool = Catalogue.Find("jobctl");
-        using var stop = new StopSignal();
-        var settings = Settings.Load();
+        using var stop = new StopSignal(context);
+        var settings = new Settings(context.Variables);
         var redaction = new Redaction(settings);
         var line = new ToolCommandLine(tool, commands);
         var parsed = line.Parse(args);
         try
         {
-            if (line.HelpOrVersion(parsed))
+            if (line.HelpOrVersion(parsed, context.Output))
             {
                 return 0;
             }
 
             var command = line.Check(parsed);
-            await using var run = new ToolRun(tool, ToolCommandLine.Read(parsed, command, settings), ToolCommandLine.Argument(parsed, command.Argument), settings, redaction, stop)
+            await using var run = new ToolRun(tool, ToolCommandLine.Read(parsed, command, settings), ToolCommandLine.Argument(parsed, command.Argument), settings, redaction, stop, context)
             {
                 SecondArgument = ToolCommandLine.Argument(parsed, command.Then),
             };
@@ -74,7 +74,7 @@ public static class ToolProgram
         {
             if (!Failures.IsPlain(e))
             {
-                await Console.Error.WriteLineAsync(redaction.Strike(e.ToString()));
+                await context.Error.WriteLineAsync(redaction.Strike(e.ToString()));
             }
 
             return Failed(e);
@@ -83,10 +83,10 @@ public static class ToolProgram
         int Failed(Exception e)
         {
             var sentence = redaction.Strike(Failures.Sentence(e));
-            Console.Error.WriteLine($"{tool.Name}: {sentence}");
+            context.Error.WriteLine($"{tool.Name}: {sentence}");
             if (JobProgram.AsksForJson(parsed, settings))
             {
-                Console.Out.WriteLine(JsonText.Of(("job", tool.Name), ("command", line.Find(parsed)?.Name), ("status", "failed"), ("error", sentence)));
+                context.Output.WriteLine(JsonText.Of(("job", tool.Name), ("command", line.Find(parsed)?.Name), ("status", "failed"), ("error", sentence)));
             }
 
             return 1;
@@ -136,17 +136,17 @@ internal sealed class ToolCommandLine
     public ToolCommand? Find(ParseResult parsed) => _commands.FirstOrDefault(c => c.Name == parsed.CommandResult.Command.Name);
 
     /// <returns>True when one was asked for and printed.</returns>
-    public bool HelpOrVersion(ParseResult parsed)
+    public bool HelpOrVersion(ParseResult parsed, TextWriter output)
     {
         if (parsed.Action is HelpAction)
         {
-            Console.Out.WriteLine(Find(parsed) is { } command ? Help(command) : Help());
+            output.WriteLine(Find(parsed) is { } command ? Help(command) : Help());
             return true;
         }
 
         if (parsed.Action is not null && parsed.Errors.Count == 0 && parsed.Tokens.Any(t => t.Value == "--version"))
         {
-            Console.Out.WriteLine(JobProgram.Version);
+            output.WriteLine(JobProgram.Version);
             return true;
         }
 

@@ -13,14 +13,17 @@ public sealed class ToolRun : IAsyncDisposable
     private readonly StopSignal _stop;
     private readonly Lazy<NpgsqlDataSource> _source;
 
-    internal ToolRun(JobDefinition tool, JobOptions options, string? argument, Settings settings, Redaction redaction, StopSignal stop)
+    internal ToolRun(JobDefinition tool, JobOptions options, string? argument, Settings settings, Redaction redaction, StopSignal stop, ProgramContext context)
     {
-        (_tool, _options, Argument, Settings, _redaction, _stop) = (tool, options, argument, settings, redaction, stop);
+        (_tool, _options, Argument, Settings, _redaction, _stop, Context) = (tool, options, argument, settings, redaction, stop, context);
         _source = new(() => JobProgram.Connect(tool, settings));
     }
 
     public string Name => _tool.Name;
     public Settings Settings { get; }
+
+    /// <summary>Where its words go.</summary>
+    public ProgramContext Context { get; }
 
     /// <summary>The word after the command's name, one of its values; null when none was given.</summary>
     public string? Argument { get; }
@@ -61,13 +64,13 @@ public sealed class ToolRun : IAsyncDisposable
     public Db Database(bool readOnly) => new(Source, readOnly, NullLogger<Db>.Instance);
 
     /// <summary>The business rules and the providers, for what a person does: their rows bear that name, and no run.</summary>
-    public Task<ToolServices> ActAsync(string actor, bool dryRun) => ToolServices.OpenAsync(_tool, _options, Settings, _stop, Database(dryRun), actor);
+    public Task<ToolServices> ActAsync(string actor, bool dryRun) => ToolServices.OpenAsync(_tool, _options, Settings, _stop, Context, Database(dryRun), actor);
 
     /// <summary>What went wrong as an operator reads it, without secrets.</summary>
     public string Sentence(Exception e) => _redaction.Strike(Failures.Sentence(e));
 
     /// <summary>A line on stderr about something that does not end the command.</summary>
-    public Task WarnAsync(string sentence) => Console.Error.WriteLineAsync($"{Name}: {_redaction.Strike(sentence)}");
+    public Task WarnAsync(string sentence) => Context.Error.WriteLineAsync($"{Name}: {_redaction.Strike(sentence)}");
 
     public async ValueTask DisposeAsync()
     {

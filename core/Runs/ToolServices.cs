@@ -28,11 +28,11 @@ public sealed class ToolServices : IAsyncDisposable
         where T : notnull =>
         _services.GetRequiredService<T>();
 
-    internal static async Task<ToolServices> OpenAsync(JobDefinition tool, JobOptions options, Settings settings, StopSignal stop, Db db, string person)
+    internal static async Task<ToolServices> OpenAsync(JobDefinition tool, JobOptions options, Settings settings, StopSignal stop, ProgramContext context, Db db, string person)
     {
-        var silent = new RunResult(tool.Name, OutputFormat.Text, items: false);
+        var silent = new RunResult(Stream.Null, tool.Name, OutputFormat.Text, items: false);
         var runOptions = new RunOptions { DryRun = db.ReadOnly };
-        var run = new JobRun(Guid.CreateVersion7(), tool, runOptions, silent, stop, db, NullLogger.Instance, person)
+        var run = new JobRun(Guid.CreateVersion7(), tool, runOptions, silent, stop, db, NullLogger.Instance, new Progress(context), person)
         {
             Now = await db.TransactionAsync(tx => tx.SingleAsync<DateTime>("SELECT clock_timestamp()"), stop.Stopping),
         };

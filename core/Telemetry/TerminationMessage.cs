@@ -1,4 +1,5 @@
 using System.Text;
+using Jobs.Runs;
 
 namespace Jobs.Telemetry;
 
@@ -9,9 +10,9 @@ internal static class TerminationMessage
     private const int MostBytes = 4096;
 
     /// <summary>Kubernetes makes the file; where it is not there, nobody asks.</summary>
-    public static void Leave(string line)
+    public static void Leave(Settings settings, string line)
     {
-        var path = Environment.GetEnvironmentVariable("TERMINATION_MESSAGE_PATH") ?? Usual;
+        var path = settings.Optional("TERMINATION_MESSAGE_PATH") ?? Usual;
         if (!File.Exists(path))
         {
             return;

@@ -1,8 +1,15 @@
-using Jobs;
 using Jobs.Runs;
 using Microsoft.Extensions.DependencyInjection;
 
-return await JobProgram.RunAsync<DailyStats>(
-    args,
-    [Days.Date, Days.From, Days.To, Anomalies.MinVisits],
-    parts => parts.AddSingleton<Days>().AddSingleton<Anomalies>());
+namespace Jobs;
+
+public static class DailyStatsProgram
+{
+    public static Task<int> Main(string[] args) => RunAsync(args, ProgramContext.OfProcess);
+
+    public static Task<int> RunAsync(string[] args, ProgramContext context) =>
+        JobProgram.RunAsync<DailyStats>(
+            args, context,
+            [Days.Date, Days.From, Days.To, Anomalies.MinVisits],
+            parts => parts.AddSingleton<Days>().AddSingleton<Anomalies>());
+}

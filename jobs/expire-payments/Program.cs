@@ -1,4 +1,11 @@
-using Jobs;
 using Jobs.Runs;
 
-return await JobProgram.RunAsync<ExpirePayments>(args, [ExpirePayments.OlderThan]);
+namespace Jobs;
+
+public static class ExpirePaymentsProgram
+{
+    public static Task<int> Main(string[] args) => RunAsync(args, ProgramContext.OfProcess);
+
+    public static Task<int> RunAsync(string[] args, ProgramContext context) =>
+        JobProgram.RunAsync<ExpirePayments>(args, context, [ExpirePayments.OlderThan]);
+}

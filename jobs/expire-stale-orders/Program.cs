@@ -1,4 +1,11 @@
-using Jobs;
 using Jobs.Runs;
 
-return await JobProgram.RunAsync<ExpireStaleOrders>(args);
+namespace Jobs;
+
+public static class ExpireStaleOrdersProgram
+{
+    public static Task<int> Main(string[] args) => RunAsync(args, ProgramContext.OfProcess);
+
+    public static Task<int> RunAsync(string[] args, ProgramContext context) =>
+        JobProgram.RunAsync<ExpireStaleOrders>(args, context);
+}

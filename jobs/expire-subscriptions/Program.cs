@@ -1,5 +1,12 @@
-using Jobs;
 using Jobs.Billing;
 using Jobs.Runs;
 
-return await JobProgram.RunAsync<ExpireSubscriptions>(args, [RenewalNotice.Required]);
+namespace Jobs;
+
+public static class ExpireSubscriptionsProgram
+{
+    public static Task<int> Main(string[] args) => RunAsync(args, ProgramContext.OfProcess);
+
+    public static Task<int> RunAsync(string[] args, ProgramContext context) =>
+        JobProgram.RunAsync<ExpireSubscriptions>(args, context, [RenewalNotice.Required]);
+}

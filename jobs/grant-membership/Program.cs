@@ -1,4 +1,11 @@
-using Jobs;
 using Jobs.Runs;
 
-return await JobProgram.RunAsync<GrantMembership>(args, GrantMembership.Options);
+namespace Jobs;
+
+public static class GrantMembershipProgram
+{
+    public static Task<int> Main(string[] args) => RunAsync(args, ProgramContext.OfProcess);
+
+    public static Task<int> RunAsync(string[] args, ProgramContext context) =>
+        JobProgram.RunAsync<GrantMembership>(args, context, GrantMembership.Options);
+}

@@ -8,7 +8,7 @@ namespace Jobs;
 /// <summary>A command's answer as one JSON object on one line of stdout. Control characters in it are escaped.</summary>
 internal static class AnswerJson
 {
-    public static async Task WriteAsync(Action<Utf8JsonWriter> members)
+    public static async Task WriteAsync(ToolRun run, Action<Utf8JsonWriter> members)
     {
         var buffer = new ArrayBufferWriter<byte>(16_384);
         using (var json = new Utf8JsonWriter(buffer, PlainJson.Writing))
@@ -19,7 +19,7 @@ internal static class AnswerJson
         }
 
         buffer.Write("\n"u8);
-        await using var stdout = Console.OpenStandardOutput();
+        await using var stdout = run.Context.OpenOutput();
         await stdout.WriteAsync(buffer.WrittenMemory);
     }
 

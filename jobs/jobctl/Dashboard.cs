@@ -39,22 +39,22 @@ internal static class Dashboard
         }
         else if (run.Output == OutputFormat.Json)
         {
-            await using var stdout = Console.OpenStandardOutput();
+            await using var stdout = run.Context.OpenOutput();
             await stdout.WriteAsync(CounterJson.Line(first, first.Now));
         }
         else if (page is not null)
         {
-            await Console.Out.WriteLineAsync($"{page.Path} written");
+            await run.Context.Output.WriteLineAsync($"{page.Path} written");
         }
         else
         {
-            new Screen(zone).Print(first);
+            new Screen(run, zone).Print(first);
         }
     }
 
     private static async Task WatchAsync(ToolRun run, BusinessZone zone, CounterView first, PageFile? page)
     {
-        var screen = new Screen(zone);
+        var screen = new Screen(run, zone);
         var sights = new Updates(run, zone).SightsAsync(first, run.Stopping);
         if (page is not null)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Jobs.Runs;
 using Spectre.Console;
 
 namespace Jobs;
@@ -9,18 +10,20 @@ internal static class Paper
     // Where nobody says how wide the paper is.
     private const int PlainWidth = 132;
 
-    public static IAnsiConsole Open()
+    public static IAnsiConsole Open(ToolRun run)
     {
-        var plain = Console.IsOutputRedirected || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
+        var context = run.Context;
+        var plain = !context.OutputIsTerminal || run.Settings.IsSet("NO_COLOR");
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
-            Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect,
+            Ansi = context.OutputIsTerminal ? AnsiSupport.Detect : AnsiSupport.No,
+            Out = new AnsiConsoleOutput(context.Output),
             ColorSystem = plain ? ColorSystemSupport.NoColors : ColorSystemSupport.Detect,
         });
-        if (Console.IsOutputRedirected)
+        if (!context.OutputIsTerminal)
         {
             console.Profile.Width = int.TryParse(
-                Environment.GetEnvironmentVariable("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out var columns) && columns >= 40
+                run.Settings.Optional("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out var columns) && columns >= 40
                 ? columns
                 : PlainWidth;
         }

@@ -1,4 +1,3 @@
-using Jobs;
 using Jobs.Doctor;
 using Jobs.Explain;
 using Jobs.Ledger;
@@ -11,9 +10,17 @@ using Jobs.Schedules;
 using Jobs.Settle;
 using Jobs.Starting;
 
-return await ToolProgram.RunAsync(
-    args,
-    StatusCommand.Command, HistoryCommand.Command, ShowCommand.Command, ExplainCommand.Command, DoctorCommand.Command,
-    ResolveCommand.Command, PauseCommand.Command, ResumeCommand.Command, RunCommand.Command, BackfillCommand.Command,
-    ReportCommand.Command, MetricsCommand.Command, Dashboard.Command, NextCommand.Command,
-    RenderCommand.Command, ManifestCommand.Command, SchedulerCommand.Command);
+namespace Jobs;
+
+public static class JobctlProgram
+{
+    public static Task<int> Main(string[] args) => RunAsync(args, ProgramContext.OfProcess);
+
+    public static Task<int> RunAsync(string[] args, ProgramContext context) =>
+        ToolProgram.RunAsync(
+            args, context,
+            StatusCommand.Command, HistoryCommand.Command, ShowCommand.Command, ExplainCommand.Command, DoctorCommand.Command,
+            ResolveCommand.Command, PauseCommand.Command, ResumeCommand.Command, RunCommand.Command, BackfillCommand.Command,
+            ReportCommand.Command, MetricsCommand.Command, Dashboard.Command, NextCommand.Command,
+            RenderCommand.Command, ManifestCommand.Command, SchedulerCommand.Command);
+}

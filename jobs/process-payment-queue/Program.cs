@@ -1,4 +1,11 @@
-using Jobs;
 using Jobs.Runs;
 
-return await JobProgram.RunAsync<ProcessPaymentQueue>(args, ProcessPaymentQueue.Options, ProcessPaymentQueue.AddParts);
+namespace Jobs;
+
+public static class ProcessPaymentQueueProgram
+{
+    public static Task<int> Main(string[] args) => RunAsync(args, ProgramContext.OfProcess);
+
+    public static Task<int> RunAsync(string[] args, ProgramContext context) =>
+        JobProgram.RunAsync<ProcessPaymentQueue>(args, context, ProcessPaymentQueue.Options, ProcessPaymentQueue.AddParts);
+}

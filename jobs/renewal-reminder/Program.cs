@@ -1,5 +1,12 @@
-using Jobs;
 using Jobs.Billing;
 using Jobs.Runs;
 
-return await JobProgram.RunAsync<RenewalReminder>(args, [RenewalReminder.Days, RenewalNotice.Required]);
+namespace Jobs;
+
+public static class RenewalReminderProgram
+{
+    public static Task<int> Main(string[] args) => RunAsync(args, ProgramContext.OfProcess);
+
+    public static Task<int> RunAsync(string[] args, ProgramContext context) =>
+        JobProgram.RunAsync<RenewalReminder>(args, context, [RenewalReminder.Days, RenewalNotice.Required]);
+}

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
@@ -30,9 +28,6 @@ public sealed class SendNotifications(
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMinutes(10);
 
     private readonly Stopwatch _clock = Stopwatch.StartNew();
-
-    // A mail with a receipt is too large for the heap of small things: its room is used again.
-    private readonly ConcurrentBag<ArrayBufferWriter<byte>> _buffers = [];
     private int _troublesInARow;
 
     /// <summary>Goes on with the run: it may last into the quiet hours.</summary>
@@ -100,24 +95,15 @@ public sealed class SendNotifications(
             }
         }
 
-        var buffer = _buffers.TryTake(out var used) ? used : new ArrayBufferWriter<byte>(65536);
-        try
-        {
-            await DeliverAsync(notification, transport, now, buffer);
-        }
-        finally
-        {
-            buffer.ResetWrittenCount();
-            _buffers.Add(buffer);
-        }
+        await DeliverAsync(notification, transport, now);
     }
 
-    private async Task DeliverAsync(Notification notification, IMailTransport transport, DateTime now, ArrayBufferWriter<byte> buffer)
+    private async Task DeliverAsync(Notification notification, IMailTransport transport, DateTime now)
     {
         OutgoingMail outgoing;
         try
         {
-            outgoing = MimeMail.Of(notification, await composer.ComposeAsync(notification, run.Aborting), mail, now, buffer);
+            outgoing = MimeMail.Of(notification, await composer.ComposeAsync(notification, run.Aborting), mail, now);
         }
         catch (Exception e) when (e is MailTemplateException or FormatException)
         {

@@ -1,8 +1,15 @@
-using Jobs;
 using Jobs.Runs;
 using Microsoft.Extensions.DependencyInjection;
 
-return await JobProgram.RunAsync<SubscriptionSync>(
-    args,
-    [SubscriptionSync.SinceCursor, SubscriptionSync.MaxMissing],
-    parts => parts.AddSingleton<BillingSubscriptions>());
+namespace Jobs;
+
+public static class SubscriptionSyncProgram
+{
+    public static Task<int> Main(string[] args) => RunAsync(args, ProgramContext.OfProcess);
+
+    public static Task<int> RunAsync(string[] args, ProgramContext context) =>
+        JobProgram.RunAsync<SubscriptionSync>(
+            args, context,
+            [SubscriptionSync.SinceCursor, SubscriptionSync.MaxMissing],
+            parts => parts.AddSingleton<BillingSubscriptions>());
+}

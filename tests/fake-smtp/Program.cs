@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography.X509Certificates;
 using Jobs.Testing.FakeSmtp;
 
@@ -37,7 +38,15 @@ await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"l
 await Console.Out.FlushAsync();
 if (!args.Contains("--exit-with-stdin"))
 {
-    await Task.Delay(Timeout.Infinite);
+    // As process 1 of a container it would not hear SIGTERM otherwise.
+    var stopped = new TaskCompletionSource();
+    using var onStop = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+    {
+        signal.Cancel = true;
+        stopped.TrySetResult();
+    });
+    await stopped.Task;
+    return 0;
 }
 
 // A parent that dies closes the pipe, however it dies.

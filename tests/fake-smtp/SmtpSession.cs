@@ -172,13 +172,13 @@ internal sealed class SmtpSession(SmtpServer server, TcpClient client, bool crow
         (_stream, _encrypted, _from, _until) = (encrypted, true, 0, 0);
     }
 
-    /// <returns>False when a fault answered otherwise.</returns>
+    /// <returns>False when a fault answered with another code.</returns>
     private async Task<bool> AnswerAsync(SmtpStep step, string usual)
     {
         var other = await TroubleAsync(step, usual);
         await SendAsync(other ?? usual[_said..]);
         _said = 0;
-        return other is null;
+        return other is null || other.StartsWith(usual[..3], StringComparison.Ordinal);
     }
 
     /// <returns>What to answer instead of the usual; null: nothing went wrong, or is over.</returns>

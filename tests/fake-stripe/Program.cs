@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Jobs.Testing;
 using Jobs.Testing.FakeStripe;
 
@@ -8,6 +9,20 @@ if (CommandLine.Parse(args) is not { } options)
 }
 
 var account = new FakeAccount(options);
+if (options.SeedFile is { } file)
+{
+    try
+    {
+        using var document = JsonDocument.Parse(await File.ReadAllBytesAsync(file));
+        Seeding.Run(account.World, document.RootElement);
+    }
+    catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException or ControlException or FormatException or InvalidOperationException)
+    {
+        await Console.Error.WriteLineAsync($"fake-stripe: {file}: {error.Message}");
+        return 1;
+    }
+}
+
 // A reset gives the account another server.
 await LoopbackHost.RunAsync(options.Port, options.ExitWithStdin, http => account.Server.HandleAsync(http), new ControlApi(account).HandleAsync);
 return 0;

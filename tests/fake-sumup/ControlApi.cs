@@ -123,7 +123,7 @@ internal sealed class ControlApi(Merchants merchants)
             merchant.RunClock();
     }
 
-    private static Reader AddReader(Merchant merchant, JsonObject body)
+    public static Reader AddReader(Merchant merchant, JsonObject body)
     {
         var serial = (string?)body["serial"] ?? throw new FormatException("a reader needs its device's serial");
         var device = merchant.Devices.Find(d => d.Serial == serial);

@@ -21,7 +21,7 @@ internal sealed record Answer(string Outcome, string Sentence)
     {
         if (run.Output == OutputFormat.Json)
         {
-            await WriteAsync(json =>
+            await WriteAsync(run, json =>
             {
                 JsonText.Write(json, "command", command);
                 JsonText.Write(json, "outcome", Outcome);
@@ -43,15 +43,15 @@ internal sealed record Answer(string Outcome, string Sentence)
             return;
         }
 
-        await Console.Out.WriteLineAsync(Words.Clean(Sentence));
+        await run.Context.Output.WriteLineAsync(Words.Clean(Sentence));
         foreach (var note in Notes)
         {
-            await Console.Out.WriteLineAsync($"  {Words.Clean(note)}");
+            await run.Context.Output.WriteLineAsync($"  {Words.Clean(note)}");
         }
     }
 
     /// <summary>One object on one line of stdout.</summary>
-    public static async Task WriteAsync(Action<Utf8JsonWriter> members)
+    public static async Task WriteAsync(ToolRun run, Action<Utf8JsonWriter> members)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, PlainJson.Writing))
@@ -62,7 +62,7 @@ internal sealed record Answer(string Outcome, string Sentence)
         }
 
         buffer.Write("\n"u8);
-        await using var stdout = Console.OpenStandardOutput();
+        await using var stdout = run.Context.OpenOutput();
         await stdout.WriteAsync(buffer.WrittenMemory);
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Jobs.Billing;
+using Jobs.Runs;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -14,10 +15,10 @@ internal sealed class Screen
     private readonly BusinessZone _zone;
     private readonly IAnsiConsole _console;
 
-    public Screen(BusinessZone zone) => (_zone, _console) = (zone, Paper.Open());
+    public Screen(ToolRun run, BusinessZone zone) => (_zone, _console) = (zone, Paper.Open(run));
 
     /// <summary>Whether stdout is a terminal on which a picture can be redrawn.</summary>
-    public bool IsLive => !Console.IsOutputRedirected && _console.Profile.Capabilities.Ansi;
+    public bool IsLive => _console.Profile.Out.IsTerminal && _console.Profile.Capabilities.Ansi;
 
     public void Print(CounterView view) => _console.Write(Draw(new Sight(view), int.MaxValue));
 

@@ -78,7 +78,7 @@ internal static class DoctorCommand
         var worst = findings.Exists(f => f.Health == Health.Wrong) ? "wrong" : findings.Exists(f => f.Health == Health.Warning) ? "warning" : "ok";
         if (run.Output == OutputFormat.Json)
         {
-            await Answer.WriteAsync(json =>
+            await Answer.WriteAsync(run, json =>
             {
                 JsonText.Write(json, "command", "doctor");
                 JsonText.Write(json, "status", worst);
@@ -98,7 +98,7 @@ internal static class DoctorCommand
             return;
         }
 
-        var console = Paper.Open();
+        var console = Paper.Open(run);
         foreach (var finding in findings)
         {
             var (mark, colour) = finding.Health switch
@@ -118,6 +118,6 @@ internal static class DoctorCommand
         }
 
         var counted = findings.GroupBy(f => f.Health).OrderByDescending(g => g.Key).Select(g => $"{g.Count()} {g.Key.ToString().ToLowerInvariant()}");
-        await Console.Out.WriteLineAsync($"{findings.Count} checks: {string.Join(", ", counted)}");
+        await run.Context.Output.WriteLineAsync($"{findings.Count} checks: {string.Join(", ", counted)}");
     }
 }

@@ -33,7 +33,7 @@ internal sealed class MoneyChecks(ToolRun run, Db db, Repairs? repairs, TimeSpan
 
     private async Task<Finding> StockAsync(CancellationToken cancellation)
     {
-        var drifted = await Ranges.ByIdAsync<Drift>(db, "stock", "SELECT coalesce(max(id), 0) FROM products", Drifted, cancellation);
+        var drifted = await Ranges.ByIdAsync<Drift>(run, db, "stock", "SELECT coalesce(max(id), 0) FROM products", Drifted, cancellation);
         if (drifted.Count == 0)
         {
             return Finding.Ok("stock", "what is reserved is the sum of the open reservations");
@@ -77,7 +77,7 @@ internal sealed class MoneyChecks(ToolRun run, Db db, Repairs? repairs, TimeSpan
     {
         // In this order: a receipt that is issued meanwhile makes no gap.
         var series = await db.TransactionAsync(tx => tx.QueryAsync<Series>("SELECT year, last_number FROM receipt_counters WHERE series = 'R' ORDER BY year"), cancellation);
-        var issued = (await Ranges.ByIdAsync<Issued>(db, "receipts", "SELECT coalesce(max(id), 0) FROM receipts", Numbers, _ => false, cancellation))
+        var issued = (await Ranges.ByIdAsync<Issued>(run, db, "receipts", "SELECT coalesce(max(id), 0) FROM receipts", Numbers, _ => false, cancellation))
             .GroupBy(i => i.Year).ToDictionary(g => g.Key, g => (Count: g.Sum(i => i.Count), Last: g.Max(i => i.Last)));
         var wrong = new List<string>();
         foreach (var year in series.Select(s => s.Year).Union(issued.Keys).Order())
@@ -155,7 +155,7 @@ internal sealed class MoneyChecks(ToolRun run, Db db, Repairs? repairs, TimeSpan
                 : "look at the payment's history in audit_logs: somebody changed rows by hand; put right what they paid for, or refund it");
 
         Task<List<Unbooked>> UnbookedAsync() =>
-            Ranges.ByDayAsync<Unbooked>(db, "bookings", since, Lacking, (from, to) => new { From = from, To = to, Zone = zone.Id }, cancellation);
+            Ranges.ByDayAsync<Unbooked>(run, db, "bookings", since, Lacking, (from, to) => new { From = from, To = to, Zone = zone.Id }, cancellation);
     }
 
     private sealed class Pair
@@ -178,7 +178,7 @@ internal sealed class MoneyChecks(ToolRun run, Db db, Repairs? repairs, TimeSpan
 
     private async Task<Finding> SubscriptionsAsync(CancellationToken cancellation)
     {
-        var found = await Ranges.ByIdAsync<Pair>(db, "subscriptions", MaxUser, TwoSubscriptions, cancellation);
+        var found = await Ranges.ByIdAsync<Pair>(run, db, "subscriptions", MaxUser, TwoSubscriptions, cancellation);
         return found.Count == 0 ? Finding.Ok("subscriptions", "nobody has two of the same plan at a time")
             : Finding.Wrong("subscriptions", $"two of the same plan at a time: {Ranges.Listed(found, pair => string.Create(CultureInfo.InvariantCulture, $"user {pair.UserId} ({pair.Ids})"))}",
                 "ask the customer; end one by cancel_at_period_end and refund what was paid twice");
@@ -196,7 +196,7 @@ internal sealed class MoneyChecks(ToolRun run, Db db, Repairs? repairs, TimeSpan
 
     private async Task<Finding> MembershipsAsync(CancellationToken cancellation)
     {
-        var found = await Ranges.ByIdAsync<Pair>(db, "memberships", MaxUser, TwoMemberships, cancellation);
+        var found = await Ranges.ByIdAsync<Pair>(run, db, "memberships", MaxUser, TwoMemberships, cancellation);
         return found.Count == 0 ? Finding.Ok("memberships", "nobody has two of a type at a time")
             : Finding.Wrong("memberships", $"two of a type at a time: {Ranges.Listed(found, pair => string.Create(CultureInfo.InvariantCulture, $"user {pair.UserId} ({pair.Ids})"))}",
                 "the constraint that forbids it is gone: cancel one (canceled_at), refund what was paid twice, and restore the constraint");

@@ -37,7 +37,7 @@ internal static class SettingChecks
         }
 
         var mail = MailSettings.Of(settings);
-        return mail.PickupDirectory is null ? Finding.Ok("mail", $"from {mail.From.Value}, by SMTP") : Folder("mail", settings, "MAIL_PICKUP_DIR");
+        return mail.PickupDirectory is null ? Finding.Ok("mail", $"from {mail.From.Ascii()}, by SMTP") : Folder("mail", settings, "MAIL_PICKUP_DIR");
     }
 
     private static Finding Folder(string check, Settings settings, string variable)

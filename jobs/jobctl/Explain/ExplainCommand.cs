@@ -43,15 +43,15 @@ internal static class ExplainCommand
         var truncated = earlier > 0 || told.Evidence.Truncated;
         if (run.Output == OutputFormat.Json)
         {
-            await WriteJsonAsync(told, timeline, truncated, zone);
+            await WriteJsonAsync(run, told, timeline, truncated, zone);
         }
         else
         {
-            Print(told, timeline, truncated, zone);
+            Print(run, told, timeline, truncated, zone);
         }
     }
 
-    private static Task WriteJsonAsync(Told told, List<Happening> timeline, bool truncated, BusinessZone zone) => AnswerJson.WriteAsync(json =>
+    private static Task WriteJsonAsync(ToolRun run, Told told, List<Happening> timeline, bool truncated, BusinessZone zone) => AnswerJson.WriteAsync(run, json =>
     {
         var evidence = told.Evidence;
         json.Members(
@@ -66,10 +66,10 @@ internal static class ExplainCommand
         json.List("next", told.Next, a => json.Members(("at", a.At), ("subject", a.Subject), ("what", a.What), ("job", a.Job), ("todo", a.Todo)));
     });
 
-    private static void Print(Told told, List<Happening> timeline, bool truncated, BusinessZone zone)
+    private static void Print(ToolRun run, Told told, List<Happening> timeline, bool truncated, BusinessZone zone)
     {
         var (evidence, now) = (told.Evidence, told.Evidence.Now);
-        var console = Paper.Open();
+        var console = Paper.Open(run);
         var wide = console.Profile.Width >= 100;
         Line(console, $"{evidence.Subject}  {Words.Moment(now, zone)} ({Words.Zone(now, zone)})", new Style(decoration: Decoration.Bold));
         var sheet = wide ? new Sheet("What happened", "=Time", "Row", "What", "By") : new Sheet("What happened", "Time", "What");

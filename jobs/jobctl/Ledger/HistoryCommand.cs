@@ -65,7 +65,7 @@ internal static class HistoryCommand
         var (listed, more) = (runs.Take(most).ToList(), runs.Count > most);
         if (run.Output == OutputFormat.Json)
         {
-            await AnswerJson.WriteAsync(json =>
+            await AnswerJson.WriteAsync(run, json =>
             {
                 json.Members(("command", "history"), ("generated_at", now), ("job", run.Argument), ("more", more));
                 json.List("runs", listed, row => row.WriteMembers(json));
@@ -73,12 +73,12 @@ internal static class HistoryCommand
             return;
         }
 
-        Print(listed, more, now, zone);
+        Print(run, listed, more, now, zone);
     }
 
-    private static void Print(List<RunRow> runs, bool more, DateTime now, BusinessZone zone)
+    private static void Print(ToolRun run, List<RunRow> runs, bool more, DateTime now, BusinessZone zone)
     {
-        var console = Paper.Open();
+        var console = Paper.Open(run);
         var sheet = console.Profile.Width >= 100
             ? new Sheet("", "=Run", "Job", "=Status", "=Started", ">Took", "Trigger", "What it did")
             : new Sheet("", "=Run", "Job", "=Started", "What it did");

@@ -55,7 +55,7 @@ internal static class ShowCommand
         var changes = found.Changes.Take(most).GroupBy(c => (c.SubjectType, c.SubjectId)).ToList();
         if (run.Output == OutputFormat.Json)
         {
-            await AnswerJson.WriteAsync(json =>
+            await AnswerJson.WriteAsync(run, json =>
             {
                 json.Members(("command", "show"), ("generated_at", found.Now));
                 found.Row.WriteMembers(json);
@@ -75,7 +75,7 @@ internal static class ShowCommand
             return;
         }
 
-        Print(found, changes, more, zone);
+        Print(run, found, changes, more, zone);
     }
 
     private static async Task<Found> FindAsync(Tx tx, ToolRun run, int most)
@@ -116,10 +116,10 @@ internal static class ShowCommand
         };
     }
 
-    private static void Print(Found found, List<IGrouping<(string Type, long? Id), AuditRow>> changes, bool more, BusinessZone zone)
+    private static void Print(ToolRun run, Found found, List<IGrouping<(string Type, long? Id), AuditRow>> changes, bool more, BusinessZone zone)
     {
         var (row, now) = (found.Row, found.Now);
-        var console = Paper.Open();
+        var console = Paper.Open(run);
         Line(console, $"{row.Job}{(row.Shard is null ? "" : $", shard {row.Shard}")}  {row.Id}", new Style(decoration: Decoration.Bold));
         Line(
             console,

@@ -31,11 +31,11 @@ internal static class StatusCommand
         var problems = Problem.Of(jobs, view, zone);
         if (run.Output == OutputFormat.Json)
         {
-            await StatusJson.WriteAsync(view, jobs, problems, zone);
+            await StatusJson.WriteAsync(run, view, jobs, problems, zone);
         }
         else
         {
-            new StatusText(view, zone).Print(jobs, problems, run.Get(Quiet));
+            new StatusText(run, view, zone).Print(jobs, problems, run.Get(Quiet));
         }
 
         run.ExitCode = problems.Any(p => p.Wrong) ? 1 : 0;

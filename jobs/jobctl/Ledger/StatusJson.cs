@@ -1,11 +1,12 @@
 using Jobs.Billing;
+using Jobs.Runs;
 
 namespace Jobs.Ledger;
 
 /// <summary>How every job stands, as one object: its members stay, others may be added.</summary>
 internal static class StatusJson
 {
-    public static Task WriteAsync(StatusView view, IReadOnlyList<JobStatus> jobs, IReadOnlyList<Problem> problems, BusinessZone zone) => AnswerJson.WriteAsync(json =>
+    public static Task WriteAsync(ToolRun run, StatusView view, IReadOnlyList<JobStatus> jobs, IReadOnlyList<Problem> problems, BusinessZone zone) => AnswerJson.WriteAsync(run, json =>
     {
         json.Members(("command", "status"), ("generated_at", view.Now), ("time_zone", zone.Id), ("ok", !problems.Any(p => p.Wrong)));
         json.List("jobs", jobs, job =>

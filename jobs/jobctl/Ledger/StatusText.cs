@@ -1,18 +1,19 @@
 using Jobs.Billing;
 using Jobs.Counter;
 using Jobs.Mail;
+using Jobs.Runs;
 using Spectre.Console;
 using Words = Jobs.Counter.Words;
 
 namespace Jobs.Ledger;
 
 /// <summary>How every job stands, as a table that leaves out what a narrow terminal has no room for, and then in sentences.</summary>
-internal sealed class StatusText(StatusView view, BusinessZone zone)
+internal sealed class StatusText(ToolRun run, StatusView view, BusinessZone zone)
 {
     private const int Wide = 110;
     private const int Widest = 160;
 
-    private readonly IAnsiConsole _console = Paper.Open();
+    private readonly IAnsiConsole _console = Paper.Open(run);
 
     public void Print(IReadOnlyList<JobStatus> jobs, IReadOnlyList<Problem> problems, bool quiet)
     {
@@ -63,11 +64,11 @@ internal sealed class StatusText(StatusView view, BusinessZone zone)
 
     private void PrintRunning(IEnumerable<JobStatus> jobs)
     {
-        foreach (var run in jobs.SelectMany(job => job.Running))
+        foreach (var started in jobs.SelectMany(job => job.Running))
         {
-            var lease = run.Holder is null ? "no lease" : run.Alive ? $"held by {Words.Holder(run.Holder)}" : "its lease has run out";
+            var lease = started.Holder is null ? "no lease" : started.Alive ? $"held by {Words.Holder(started.Holder)}" : "its lease has started out";
             _console.Write(new Text(
-                Words.Clean($"▸ {run.Job}{(run.Shard is null ? "" : $" {run.Shard}")} runs since {Words.When(run.StartedAt, view.Now, zone)} ({Words.For(run.StartedAt, view.Now)}), {run.Id}, {lease}") + "\n",
+                Words.Clean($"▸ {started.Job}{(started.Shard is null ? "" : $" {started.Shard}")} runs since {Words.When(started.StartedAt, view.Now, zone)} ({Words.For(started.StartedAt, view.Now)}), {started.Id}, {lease}") + "\n",
                 Cell.StyleOf(Tone.Active)));
         }
     }

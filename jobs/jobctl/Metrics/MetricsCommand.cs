@@ -19,12 +19,12 @@ internal static class MetricsCommand
         var metrics = await run.Database(readOnly: true).TransactionAsync(tx => AllMetrics.ReadAsync(tx, run.Settings), run.Stopping);
         if (run.Output == OutputFormat.Json)
         {
-            await using var stdout = Console.OpenStandardOutput();
+            await using var stdout = run.Context.OpenOutput();
             await stdout.WriteAsync(Json(metrics));
         }
         else
         {
-            await Console.Out.WriteAsync(PrometheusText.Of(metrics));
+            await run.Context.Output.WriteAsync(PrometheusText.Of(metrics));
         }
     }
 

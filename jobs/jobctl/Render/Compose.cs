@@ -15,10 +15,12 @@ internal static class Compose
     private static string Text(IReadOnlyList<JobDefinition> jobs, string zone) => $$$"""
         # {{{RenderedFile.Mark}}}: change that, then `make render`. Variables are in compose.env.
         #
-        #   docker compose -f docker/compose.yaml run --rm autopayment --dry-run
+        #   docker compose -f docker/compose.yaml run --rm seed
+        #   docker compose -f docker/compose.yaml run --rm autopayment
         #
-        # starts what the job needs before it: PostgreSQL, migrate, the grants, the fakes of Stripe and SumUp and a mail server that
-        # keeps the mails. Secrets are files of JOBS_SECRETS, a folder; the one in here holds fakes.
+        # The first puts a small business into the empty database, the second charges its due subscriptions. Each starts what it needs
+        # before it: PostgreSQL, migrate, the grants, the fakes of Stripe and SumUp and a mail server that keeps the mails. Secrets are
+        # files of JOBS_SECRETS, a folder; the one in here holds fakes.
         #
         #   docker compose -f docker/compose.yaml --profile scheduler up
         #
@@ -36,11 +38,11 @@ internal static class Compose
             grants:
               condition: service_completed_successfully
             fake-stripe:
-              condition: service_started
+              condition: service_healthy
             fake-sumup:
-              condition: service_started
+              condition: service_healthy
             mail:
-              condition: service_started
+              condition: service_healthy
           # The fakes are on its loopback, and on no other network.
           network_mode: service:fake-stripe
           env_file:
@@ -86,19 +88,38 @@ internal static class Compose
               - ../migrations/grants.sql:/grants.sql:ro
               - ./compose-login.sql:/login.sql:ro
               - backups:/backups
+          # A small business to try the jobs on. It is seeded only when somebody says `run --rm seed`, and only into an empty database.
+          seed:
+            image: postgres:17
+            profiles:
+              - seed
+            depends_on:
+              grants:
+                condition: service_completed_successfully
+            entrypoint: ["sh", "-c", "psql -qX -v ON_ERROR_STOP=1 -f /seed.sql \"$$(cat /run/secrets/OWNER_DATABASE_URL)\""]
+            secrets:
+              - OWNER_DATABASE_URL
+            volumes:
+              - ./compose-seed.sql:/seed.sql:ro
+          # It knows the customers and cards of the seeded business from its start, and after every restart.
           fake-stripe:
             <<: *fakes
-            command: ["/fakes/fake-stripe/fake-stripe.dll", "--port", "12111"]
+            command: ["/fakes/fake-stripe/fake-stripe.dll", "--port", "12111", "--seed-file", "/seed.json"]
+            volumes:
+              - ./compose-seed.json:/seed.json:ro
+        {{{Listens(12111).Indent(4)}}}
           fake-sumup:
             <<: *fakes
             network_mode: service:fake-stripe
-            command: ["/fakes/fake-sumup/fake-sumup.dll", "--port", "12112", "--merchant", "MDESK:sup_sk_not_a_secret"]
+            command: ["/fakes/fake-sumup/fake-sumup.dll", "--port", "12112", "--merchant", "MDESK:sup_sk_not_a_secret", "--reader", "SOLO-1:Desk"]
+        {{{Listens(12112).Indent(4)}}}
           mail:
             <<: *fakes
             network_mode: service:fake-stripe
             command: ["/fakes/fake-smtp/fake-smtp.dll", "--port", "2525", "--dir", "/mails"]
             volumes:
               - mails:/mails
+        {{{Listens(2525).Indent(4)}}}
         {{{string.Join('\n', jobs.Where(job => job.Kind != JobKind.Schema).Select(job => Job(job, zone))).Indent(2)}}}
           scheduler:
             <<: *job
@@ -135,6 +156,15 @@ internal static class Compose
         JobSecrets(jobs).Prepend("OWNER_DATABASE_URL").Prepend("POSTGRES_PASSWORD");
 
     private static IEnumerable<string> JobSecrets(IReadOnlyList<JobDefinition> jobs) => jobs.SelectMany(job => job.Secrets).Distinct(StringComparer.Ordinal);
+
+    /// <summary>A job that starts before a fake listens would put a mail off for minutes. The fakes' image has bash, not curl.</summary>
+    private static string Listens(int port) => $"""
+        healthcheck:
+          test: ["CMD", "bash", "-c", "exec 3<> /dev/tcp/127.0.0.1/{port}"]
+          interval: 2s
+          timeout: 5s
+          retries: 60
+        """;
 
     private static string Schema(JobDefinition job) => $"""
         {job.Name}:

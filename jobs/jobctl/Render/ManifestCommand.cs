@@ -63,7 +63,7 @@ internal static class ManifestCommand
         var name = string.Create(CultureInfo.InvariantCulture, $"{job.Name}-{DateTime.UtcNow:yyyyMMdd-HHmmss}");
         if (run.Output == OutputFormat.Json)
         {
-            await Answer.WriteAsync(json =>
+            await Answer.WriteAsync(run, json =>
             {
                 json.WriteString("command", "manifest");
                 json.WriteString("name", name);
@@ -72,6 +72,6 @@ internal static class ManifestCommand
             return;
         }
 
-        await Console.Out.WriteAsync($"# kubectl create -n jobs -f this; kubectl logs -n jobs -f job/{name}\n{Kubernetes.OneOff(job, name, shards, asked)}");
+        await run.Context.Output.WriteAsync($"# kubectl create -n jobs -f this; kubectl logs -n jobs -f job/{name}\n{Kubernetes.OneOff(job, name, shards, asked)}");
     }
 }

@@ -51,11 +51,11 @@ internal static class RenderCommand
         {
             if (run.Output == OutputFormat.Text)
             {
-                await Console.Out.WriteLineAsync($"{path} {(text is null ? "removed" : "written")}");
+                await run.Context.Output.WriteLineAsync($"{path} {(text is null ? "removed" : "written")}");
             }
         }
 
-        await Console.Out.WriteLineAsync(run.Output == OutputFormat.Json
+        await run.Context.Output.WriteLineAsync(run.Output == OutputFormat.Json
             ? JsonText.Of(("command", "render"), ("written", changes.Count(c => c.Text is not null)), ("removed", changes.Count(c => c.Text is null)))
             : $"{targets.Sum(target => target.Files(Catalogue.Jobs, zone).Count())} files are as the catalogue says");
     }

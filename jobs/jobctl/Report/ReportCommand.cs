@@ -33,12 +33,12 @@ internal static class ReportCommand
         HtmlFile.Write(path, new StatusPage(view, jobs, problems, report, zone, days).Of(run.Settings.Optional("BUSINESS_NAME")));
         if (run.Output == OutputFormat.Json)
         {
-            await AnswerJson.WriteAsync(json => json.Members(
+            await AnswerJson.WriteAsync(run, json => json.Members(
                 ("command", "report"), ("generated_at", view.Now), ("path", path), ("ok", !problems.Any(p => p.Wrong)), ("problems", problems.Count)));
         }
         else
         {
-            await Console.Out.WriteLineAsync($"{path} written");
+            await run.Context.Output.WriteLineAsync($"{path} written");
         }
     }
 }

@@ -9,9 +9,9 @@ namespace Jobs.Schedules;
 /// <summary>The forecast as a table, and a warning for each odd time.</summary>
 internal static class ForecastText
 {
-    public static void Print(Forecast forecast, BusinessZone zone)
+    public static void Print(ToolRun run, Forecast forecast, BusinessZone zone)
     {
-        var console = Paper.Open();
+        var console = Paper.Open(run);
         console.Write(new Text($"From {Words.Moment(forecast.From, zone)} ({Words.Zone(forecast.From, zone)})\n"));
         var table = new Table { Border = TableBorder.Rounded };
         foreach (var column in new[] { "Job", "Schedule", "Local time", "UTC", "In", "Time limit" })

@@ -34,12 +34,12 @@ internal static class NextCommand
             run.Get(Count) ?? (run.Argument is null ? 1 : 5));
         if (run.Output == OutputFormat.Json)
         {
-            await using var stdout = Console.OpenStandardOutput();
+            await using var stdout = run.Context.OpenOutput();
             await stdout.WriteAsync(ForecastJson.Line(forecast, zone));
         }
         else
         {
-            ForecastText.Print(forecast, zone);
+            ForecastText.Print(run, forecast, zone);
         }
     }
 }

@@ -53,7 +53,7 @@ internal static class OpenMatters
             async tx => (await tx.QueryAsync<Matter>(Open, new { Most }), await tx.SingleAsync<DateTime>("SELECT clock_timestamp()")), run.Stopping);
         if (run.Output == OutputFormat.Json)
         {
-            await Answer.WriteAsync(json =>
+            await Answer.WriteAsync(run, json =>
             {
                 JsonText.Write(json, "command", "resolve");
                 json.WriteStartArray("open");
@@ -77,7 +77,7 @@ internal static class OpenMatters
 
         if (open.Count == 0)
         {
-            await Console.Out.WriteLineAsync("Nothing waits for anybody to decide.");
+            await run.Context.Output.WriteLineAsync("Nothing waits for anybody to decide.");
             return;
         }
 
@@ -95,10 +95,10 @@ internal static class OpenMatters
                 new Text(matter.AmountMinor is { } amount ? Words.Money(amount, matter.Currency ?? "") : ""), new Text(Words.Clean(matter.Settle)));
         }
 
-        Paper.Open().Write(table);
+        Paper.Open(run).Write(table);
         foreach (var kind in open.GroupBy(matter => matter.Kind).Where(kind => kind.Count() == Most))
         {
-            await Console.Out.WriteLineAsync($"Of {kind.Key} the oldest {Most} are shown.");
+            await run.Context.Output.WriteLineAsync($"Of {kind.Key} the oldest {Most} are shown.");
         }
     }
 }

@@ -57,7 +57,7 @@ internal static class BackfillCommand
         var text = run.Output == OutputFormat.Text;
         if (text)
         {
-            PrintPlan(job, days, zone);
+            PrintPlan(run, job, days, zone);
         }
 
         if (run.Get(Yes))
@@ -67,7 +67,7 @@ internal static class BackfillCommand
                 await day.RunAsync(run, job);
                 if (text)
                 {
-                    await Console.Out.WriteLineAsync($"{Text(day.Date)}: {Words.Clean(day.Done!.Summary)}");
+                    await run.Context.Output.WriteLineAsync($"{Text(day.Date)}: {Words.Clean(day.Done!.Summary)}");
                 }
 
                 if (day.Done!.Status != "succeeded")
@@ -84,7 +84,7 @@ internal static class BackfillCommand
         }
         else if (!run.Get(Yes) && days.Count > 0)
         {
-            await Console.Out.WriteLineAsync("Nothing was done; give --yes to do it. Each day is rehearsed by itself: what an earlier one would change, a later one does not know.");
+            await run.Context.Output.WriteLineAsync("Nothing was done; give --yes to do it. Each day is rehearsed by itself: what an earlier one would change, a later one does not know.");
         }
     }
 
@@ -137,9 +137,9 @@ internal static class BackfillCommand
         return schedule.EveryHour || scheduled >= end ? end.AddSeconds(-1) : scheduled;
     }
 
-    private static void PrintPlan(JobDefinition job, List<BackfillDay> days, BusinessZone zone)
+    private static void PrintPlan(ToolRun run, JobDefinition job, List<BackfillDay> days, BusinessZone zone)
     {
-        var console = Paper.Open();
+        var console = Paper.Open(run);
         if (days.Count == 0)
         {
             console.Write(new Text("No day is missing.\n"));
@@ -168,7 +168,7 @@ internal static class BackfillCommand
     private static Dictionary<string, long> Total(List<BackfillDay> days) =>
         days.SelectMany(day => day.Plan!.Amounts).GroupBy(amount => amount.Key).ToDictionary(group => group.Key, group => group.Sum(amount => amount.Value));
 
-    private static Task PrintJsonAsync(ToolRun run, JobDefinition job, List<BackfillDay> days) => Answer.WriteAsync(json =>
+    private static Task PrintJsonAsync(ToolRun run, JobDefinition job, List<BackfillDay> days) => Answer.WriteAsync(run, json =>
     {
         JsonText.Write(json, "command", "backfill");
         JsonText.Write(json, "job", job.Name);

@@ -39,6 +39,12 @@ internal static class RunCommand
     {
         var path = SchedulerCommand.Executable(job);
         var start = new ProcessStartInfo(path) { UseShellExecute = false, RedirectStandardOutput = capture, RedirectStandardError = capture };
+        start.Environment.Clear();
+        foreach (var (name, value) in run.Context.Variables)
+        {
+            start.Environment[name] = value;
+        }
+
         start.Environment["JOBS_TRIGGER"] = "manual";
         start.Environment["JOBS_ACTOR"] = Act.ActorOf(run);
         start.Environment["JOBS_OUTPUT"] = output == OutputFormat.Json ? "json" : "text";

@@ -15,9 +15,9 @@ public sealed class StartingTests(PostgresFixture fixture)
         await using var world = await fixture.WorldAsync();
         await world.DueAsync("ben", endedAt: DateTime.UtcNow.AddHours(-1));
 
-        var dry = await world.ActAsync("run", "autopayment", "--dry-run");
+        var dry = await world.RunPublishedAsync("jobctl", "run", "autopayment", "--dry-run");
         Assert.Equal(("autopayment", true), (dry.Done().Json.GetProperty("job").GetString(), dry.Json.GetProperty("dry_run").GetBoolean()));
-        var run = await world.RunAsync("jobctl", "run", "autopayment", "--actor", "ada", "--", "--limit", "1", "--items");
+        var run = await world.RunPublishedAsync("jobctl", "run", "autopayment", "--actor", "ada", "--", "--limit", "1", "--items");
 
         Assert.Equal(1, run.Done().Counter("charged"));
         Assert.Single(run.Json.GetProperty("items").EnumerateArray());
@@ -29,7 +29,7 @@ public sealed class StartingTests(PostgresFixture fixture)
     public async Task The_exit_code_is_the_job_s_and_so_is_what_it_says()
     {
         await using var world = await fixture.WorldAsync();
-        var run = await world.RunAsync("jobctl", "run", "autopayment", "--", "--limt", "1");
+        var run = await world.RunPublishedAsync("jobctl", "run", "autopayment", "--", "--limt", "1");
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("autopayment: '--limt' is not an option of autopayment; did you mean --limit?", run.Stderr, StringComparison.Ordinal);
         Assert.Contains("'soon' is too much", (await world.ActAsync("run", "autopayment", "soon")).Refusal(), StringComparison.Ordinal);
@@ -41,7 +41,7 @@ public sealed class StartingTests(PostgresFixture fixture)
         await using var world = await fixture.WorldAsync();
         await world.DueAsync("ben", endedAt: DateTime.UtcNow.AddHours(-1));
         await world.Stripe.FaultAsync("hang_before", new { method = "POST" });
-        using var process = world.Start("jobctl", "run", "autopayment", "--output", "json");
+        using var process = world.StartPublished("jobctl", "run", "autopayment", "--output", "json");
         await world.Stripe.HeldAsync(waitMs: 60_000);
 
         process.Signal("TERM");
@@ -117,7 +117,7 @@ public sealed class StartingTests(PostgresFixture fixture)
 
     private static async Task<(string Text, Job Job)> ManifestAsync(params string[] args)
     {
-        using var process = JobProcess.Start("jobctl", [], ["manifest", .. args]);
+        using var process = JobInProcess.Start("jobctl", [], ["manifest", .. args]);
         var result = await process.EndAsync();
         Assert.True(result.ExitCode == 0, result.ToString());
         return (result.Stdout, Assert.IsType<Job>(Assert.Single(KubernetesObject.Read(result.Stdout))));
@@ -155,7 +155,7 @@ public sealed class StartingTests(PostgresFixture fixture)
     public async Task A_Job_for_another_day_that_moves_money_is_refused_in_production()
     {
         Dictionary<string, string?> production = new() { ["APP_ENV"] = "production" };
-        using var process = JobProcess.Start("jobctl", production, "manifest", "autopayment", "--as-of", "2026-11-20T06:00:00Z");
+        using var process = JobInProcess.Start("jobctl", production, "manifest", "autopayment", "--as-of", "2026-11-20T06:00:00Z");
         Assert.Contains("--as-of is refused in production", (await process.EndAsync()).Stderr, StringComparison.Ordinal);
     }
 }

@@ -59,7 +59,7 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
             await world.ExecuteAsync(Large);
         else
             world.Programs(program == "pg_dump" ? "exec sleep 600" : "", program == "pg_restore" ? "exec sleep 600" : "");
-        using var run = world.Start("backup-database", "--output", "json");
+        using var run = world.StartPublished("backup-database", "--output", "json");
         var at = await AtWorkAsync(run, folder, inTheMidst ? program : "sleep");
         // Then it does not even hear that it is to end.
         if (inTheMidst)
@@ -89,7 +89,7 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
         await using var _ = world;
         var (good, content) = await GoodAsync(world, folder);
         await world.ExecuteAsync(Large);
-        using var run = world.Start("backup-database", "--output", "json");
+        using var run = world.StartPublished("backup-database", "--output", "json");
         var at = await AtWorkAsync(run, folder, program);
 
         run.Kill();
@@ -145,7 +145,7 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
         await using var somebody = new NpgsqlConnection(world.Server.ConnectionFor(left).ConnectionString + ";Pooling=false");
         await somebody.OpenAsync(TestContext.Current.CancellationToken);
 
-        using var run = world.Start("backup-database", "--output", "json");
+        using var run = world.StartPublished("backup-database", "--output", "json");
         await BackupScene.UntilAsync(async () => await world.ScalarAsync<bool>(Waiting, new { left }), "it is told to end");
         await Task.Delay(TimeSpan.FromSeconds(5.5), TestContext.Current.CancellationToken);
         await somebody.CloseAsync();
@@ -160,7 +160,7 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
     [Fact]
     public Task Killed_at_any_call_about_the_parts_of_a_dump_the_next_run_makes_it_good() => AtEachCallAsync("hang_after", inParts: true, async world =>
     {
-        using var run = world.Start("backup-database", ["--output", "json", .. KeepOne]);
+        using var run = world.StartPublished("backup-database", ["--output", "json", .. KeepOne]);
         await shared.S3.HeldAsync();
         run.Kill();
         await run.EndAsync();

@@ -17,7 +17,7 @@ internal static class BackupScene
     /// <summary>Rows in many tables, receipts among them, under the login for backups; the folder is the world's own.</summary>
     public static async Task<(JobWorld World, DirectoryInfo Folder)> BusinessAsync(this PostgresFixture fixture)
     {
-        var world = await fixture.WorldAsync();
+        var world = await fixture.FreshWorldAsync();
         return (world, await world.BusinessAsync());
     }
 
@@ -46,7 +46,8 @@ internal static class BackupScene
     public static string BackupUrl(this JobWorld world, string? database = null) =>
         world.Server.UrlFor(database ?? world.Database, PostgresFixture.BackupLogin, PostgresFixture.JobsPassword);
 
-    public static Task<JobResult> BackUpAsync(this JobWorld world, params string[] args) => world.RunAsync("backup-database", args);
+    /// <summary>As a process: pg_dump, age and gpg take their environment from it.</summary>
+    public static Task<JobResult> BackUpAsync(this JobWorld world, params string[] args) => world.RunPublishedAsync("backup-database", args);
 
     public static async Task<JobResult> BackedUpAsync(this JobWorld world, params string[] args)
     {

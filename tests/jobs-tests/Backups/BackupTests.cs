@@ -137,7 +137,7 @@ public sealed class BackupTests(PostgresFixture fixture)
         await using var _ = world;
         world.Environment["JOBS_LEASE"] = "6s";
         world.Programs("sleep 6");
-        using var first = world.Start("backup-database", "--output", "json");
+        using var first = world.StartPublished("backup-database", "--output", "json");
         await BackupScene.UntilAsync(async () => await world.ScalarAsync<long>("SELECT count(*) FROM leases") == 1, "the first run's lease");
 
         var second = await world.BackUpAsync();

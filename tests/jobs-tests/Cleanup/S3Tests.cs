@@ -122,7 +122,7 @@ public sealed class S3Tests(PostgresFixture fixture, SharedS3 shared) : IClassFi
         {
             await using var world = await WorldAsync();
             await S3.FaultAsync(hang, call);
-            using var process = world.Start("cleanup", "--output", "json", "--rows-per-file", "15", "--as-of", "2026-11-22T01:00:00Z");
+            using var process = world.StartPublished("cleanup", "--output", "json", "--rows-per-file", "15", "--as-of", "2026-11-22T01:00:00Z");
             await S3.HeldAsync();
             process.Kill();
             await process.EndAsync();
@@ -145,7 +145,7 @@ public sealed class S3Tests(PostgresFixture fixture, SharedS3 shared) : IClassFi
         foreach (var hang in (string[])["hang_before", "hang_after"])
         {
             await S3.FaultAsync(hang, 1);
-            using var asleep = world.Start("cleanup", "--output", "json", "--as-of", "2026-11-22T01:00:00Z", "--rows-per-file", "10", "--limit", "10");
+            using var asleep = world.StartPublished("cleanup", "--output", "json", "--as-of", "2026-11-22T01:00:00Z", "--rows-per-file", "10", "--limit", "10");
             await S3.HeldAsync();
             asleep.Signal("STOP");
             await S3.ClearFaultsAsync();
@@ -236,8 +236,8 @@ public sealed class S3Tests(PostgresFixture fixture, SharedS3 shared) : IClassFi
     [Theory]
     [InlineData(null, 0)]
     [InlineData("drop_after", 2)]
-    [InlineData("status:503", 3)]
-    [InlineData("drop_before", 4)]
+    [InlineData("status:503", 3, Traits = ["Category", "Proof"])]
+    [InlineData("drop_before", 4, Traits = ["Category", "Proof"])]
     public async Task A_large_file_goes_up_in_parts(string? trouble, int call)
     {
         await using var world = await WorldAsync(0);

@@ -193,7 +193,7 @@ public sealed class CleanupLogsTests(PostgresFixture fixture)
     [Fact]
     public async Task A_hundred_thousand_runs_are_gone_through_by_indexes()
     {
-        await using var world = await fixture.WorldAsync();
+        await using var world = await fixture.FreshWorldAsync();
         await world.ExecuteAsync(
             """
             INSERT INTO job_runs (id, job, status, started_at)

@@ -29,7 +29,6 @@ internal sealed record Undisturbed(Truth Truth, Truth TruthWithoutActors, IReadO
 internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
 {
     private static readonly ConcurrentDictionary<string, Lazy<Task<Undisturbed>>> Known = new(StringComparer.Ordinal);
-    private static readonly ConcurrentBag<JobWorld> Idle = [];
 
     public string Job => scenario.Job;
     public Scenario Scenario => scenario;
@@ -39,7 +38,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
 
     /// <summary>
     /// Where it is killed. What every run does at its beginning and its end - connect, ledger, lease - is the same code in each job:
-    /// `make test` leaves it out where no money moves.
+    /// `make proof-sample` leaves it out where no money moves.
     /// </summary>
     public async Task<IReadOnlyList<Point>> PointsAsync()
     {
@@ -54,31 +53,12 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
     }
 
     /// <summary>Seeds a world without anything in it and works there.</summary>
-    /// <param name="reuse">False when the work changes more than rows.</param>
-    public async Task InWorldAsync(Func<JobWorld, Task> work, bool reuse = true)
+    /// <param name="fresh">True when the work needs a database that nobody used before.</param>
+    public async Task InWorldAsync(Func<JobWorld, Task> work, bool fresh = false)
     {
-        reuse &= !scenario.Spoils;
-        if (!Idle.TryTake(out var world))
-            world = await fixture.WorldAsync();
-        try
-        {
-            await SeedAsync(world);
-            await work(world);
-            if (reuse)
-                await EmptyAsync(world);
-        }
-        catch
-        {
-            reuse = false;
-            throw;
-        }
-        finally
-        {
-            if (reuse)
-                Idle.Add(world);
-            else
-                await world.DisposeAsync();
-        }
+        await using var world = fresh || scenario.Spoils ? await fixture.FreshWorldAsync() : await fixture.WorldAsync();
+        await SeedAsync(world);
+        await work(world);
     }
 
     private async Task SeedAsync(JobWorld world)
@@ -87,35 +67,6 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         await scenario.Seed(world);
         await world.ExecuteAsync($"ALTER SEQUENCE IF EXISTS subscriptions_id_seq RESTART WITH {Truth.FirstNewSubscription}");
         await world.Stripe.ClearRequestsAsync();
-    }
-
-    // Far cheaper than another copy of the template. What came with the scripts stays.
-    private const string Empty =
-        """
-        DO $do$
-        DECLARE name text;
-        BEGIN
-            PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'jobs_test_login';
-            SET LOCAL session_replication_role = replica;
-            FOR name IN SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'S') ORDER BY c.relkind DESC LOOP
-                IF name LIKE '%\_seq' THEN
-                    EXECUTE format('ALTER SEQUENCE %I RESTART WITH 1', name);
-                ELSIF NOT has_table_privilege('jobs', format('%I', name), 'SELECT') THEN
-                    -- A scenario's own.
-                    EXECUTE format('DROP TABLE %I', name);
-                ELSIF name NOT LIKE 'schemaversions%' AND name <> 'membership_prices' THEN
-                    EXECUTE format('DELETE FROM %I', name);
-                END IF;
-            END LOOP;
-        END $do$
-        """;
-
-    private static async Task EmptyAsync(JobWorld world)
-    {
-        await world.ExecuteAsync(Empty);
-        await world.StripAsync();
-        await world.Stripe.ResetAsync();
-        await world.Stripe.ClearFaultsAsync();
     }
 
     // Longer than a lost answer of Stripe's is waited for: then the test fails, and says what the run was at.
@@ -251,7 +202,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
         }
     }
 
-    public JobProcess Start(JobWorld world) => world.Start(scenario.Job, ["--output", "json", .. scenario.Args]);
+    public JobProcess Start(JobWorld world) => world.StartPublished(scenario.Job, ["--output", "json", .. scenario.Args]);
 
     /// <summary>In the midst of its work: the lease is taken and not yet given back.</summary>
     public async Task<IReadOnlyList<Point>> MiddleAsync(int count)
@@ -269,7 +220,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
     public async Task RerunAsync(JobWorld world)
     {
         for (var run = 1; run <= MostRuns && (run <= scenario.Runs || (scenario.Open is { } open && await world.ScalarAsync<bool>($"SELECT {open}"))); run++)
-            Succeeded(await world.RunAsync(scenario.Job, scenario.Args), "the next run");
+            Succeeded(await world.RunPublishedAsync(scenario.Job, scenario.Args), "the next run");
         if (scenario.Open is { } left)
             Assert.False(await world.ScalarAsync<bool>($"SELECT {left}"), $"after {MostRuns} runs there is still something left: {left}");
     }
@@ -293,7 +244,7 @@ internal sealed class CrashRig(PostgresFixture fixture, Scenario scenario)
     {
         foreach (var finder in scenario.Finders)
         {
-            var result = await world.RunAsync(finder, "--as-of", scenario.Args[1]);
+            var result = await world.RunPublishedAsync(finder, "--as-of", scenario.Args[1]);
             Assert.True(result.ExitCode == 0, $"{finder}: {result}");
         }
     }

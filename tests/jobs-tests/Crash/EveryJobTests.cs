@@ -4,7 +4,6 @@ using Xunit;
 namespace Jobs.Tests.Crash;
 
 /// <summary>What is promised of every job is tried with every job.</summary>
-[Trait("Category", "Proof")]
 public sealed class EveryJobTests
 {
     [Fact]

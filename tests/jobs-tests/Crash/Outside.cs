@@ -17,7 +17,7 @@ internal sealed record OutsideStep(string Step, int Number, string Hold, bool Ch
         [.. calls.SelectMany((call, n) => new[] { "hang_before", "hang_after" }.Select(hang => new OutsideStep(call.Call, n + 1, hang, call.Changes)))];
 
     /// <summary>
-    /// `make proof`: all. `make test`: where money moves, the first and the last time of each; elsewhere each once, and what only
+    /// `make proof`: all. Else: where money moves, the first and the last time of each; elsewhere each once, and what only
     /// reads not both before and after.
     /// </summary>
     public static IReadOnlyList<OutsideStep> Some(IReadOnlyList<OutsideStep> all, bool money) =>

@@ -15,7 +15,7 @@ internal readonly record struct Point(string Step, int Time, Phase Phase)
 internal static class Points
 {
     /// <summary>
-    /// `make proof`: before and after every round trip; of many looks that a scenario calls alike, a dozen. `make test`: where money moves, the first and the last time of each distinct
+    /// `make proof`: before and after every round trip; of many looks that a scenario calls alike, a dozen. Else: where money moves, the first and the last time of each distinct
     /// place; elsewhere each distinct step once.
     /// </summary>
     /// <param name="log">Of an undisturbed run.</param>
@@ -83,6 +83,6 @@ internal static class Points
 
     private static bool Begins(string step) => step.StartsWith("BEGIN", StringComparison.Ordinal);
 
-    private static bool EndsTransaction(string step) =>
+    public static bool EndsTransaction(string step) =>
         step == "connect" || step.StartsWith("COMMIT", StringComparison.Ordinal) || step.EndsWith(";\nCOMMIT", StringComparison.Ordinal);
 }

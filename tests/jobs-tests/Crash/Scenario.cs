@@ -63,7 +63,7 @@ public sealed record Scenario(string Name, string Job, (string Counter, long Val
     /// <summary>How many runs at once.</summary>
     public int AtOnce { get; init; } = 2;
 
-    /// <summary>It charges or books what was charged: tried more often than the others in `make test`, too.</summary>
+    /// <summary>It charges or books what was charged: tried more often than the others in `make proof-sample`, too.</summary>
     internal bool Money => Job is "autopayment" or "match-pending-payments" or "match-successful-payments";
 
     public override string ToString() => Name;

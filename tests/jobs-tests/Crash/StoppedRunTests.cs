@@ -33,7 +33,7 @@ public sealed class StoppedRunTests(PostgresFixture fixture)
         await world.Stripe.ConfigureAsync(new { latency_ms = 20 });
         try
         {
-            using var run = world.Start("autopayment", "--output", "json", "--as-of", "2026-11-20T05:00:00Z");
+            using var run = world.StartPublished("autopayment", "--output", "json", "--as-of", "2026-11-20T05:00:00Z");
             while (await ChargedAsync(world) < Due / 4)
             {
                 Assert.False(run.HasExited, "ended before it could be stopped");
@@ -56,7 +56,7 @@ public sealed class StoppedRunTests(PostgresFixture fixture)
             Assert.Equal(0, await world.ScalarAsync<long>("SELECT count(*) FROM payments WHERE status <> 'succeeded'"));
             await Truth.CheckAsync(world);
 
-            var next = await world.RunAsync("autopayment", "--as-of", "2026-11-20T05:00:00Z");
+            var next = await world.RunPublishedAsync("autopayment", "--as-of", "2026-11-20T05:00:00Z");
 
             Assert.True(next.ExitCode == 0, next.ToString());
             Assert.Equal(Due - charged, next.Counter("charged"));

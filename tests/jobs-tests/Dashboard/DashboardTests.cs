@@ -119,7 +119,7 @@ public sealed class DashboardTests(PostgresFixture fixture)
     public async Task A_mistake_is_one_line_in_both_forms(string sentence, params string[] args)
     {
         Assert.Equal(sentence, await Mistake.SentenceAsync("jobctl", Nowhere, args));
-        using var process = JobProcess.Start("jobctl", Nowhere, ["--output", "json", .. args]);
+        using var process = JobInProcess.Start("jobctl", Nowhere, ["--output", "json", .. args]);
         var result = await process.EndAsync();
         Assert.Equal(sentence, Mistake.OneSentence("jobctl", result, Nowhere));
         Assert.Equal((sentence, "failed"), (result.Json.GetProperty("error").GetString(), result.Json.GetProperty("status").GetString()));
@@ -160,7 +160,7 @@ public sealed class DashboardTests(PostgresFixture fixture)
     [InlineData("dashboard", "--help")]
     public async Task Help_lists_commands_and_options_with_their_variables(params string[] args)
     {
-        using var process = JobProcess.Start("jobctl", [], args);
+        using var process = JobInProcess.Start("jobctl", [], args);
         var help = await process.EndAsync();
         Assert.True(help.ExitCode == 0 && help.Stderr.Length == 0, help.ToString());
         Assert.Matches(@"(?m)^  --output <text\|json> .*\[env: JOBS_OUTPUT\]$", help.Stdout);

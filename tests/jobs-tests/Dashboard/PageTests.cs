@@ -41,6 +41,7 @@ public sealed partial class PageTests(PostgresFixture fixture)
         </script></body>
         """;
 
+    [Trait("Category", "Proof")]
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -70,6 +71,7 @@ public sealed partial class PageTests(PostgresFixture fixture)
         });
     }
 
+    [Trait("Category", "Proof")]
     [Fact]
     public async Task A_browser_shows_an_empty_counter()
     {

@@ -134,7 +134,7 @@ public sealed class WatchTests(PostgresFixture fixture)
         Assert.SkipUnless(server.Supports(Capability.Restart), server.WhyNot(Capability.Restart) ?? "");
         var database = await server.CreateDatabaseAsync();
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = server.UrlFor(database) };
-        using (var migrate = JobProcess.Start("migrate", environment))
+        using (var migrate = JobInProcess.Start("migrate", environment))
         {
             Assert.Equal(0, (await migrate.EndAsync()).ExitCode);
         }

@@ -8,6 +8,7 @@ using Xunit;
 
 namespace Jobs.Tests.Database;
 
+[Trait("Category", "Proof")]
 public sealed class ThrowawayPostgresTests(PostgresFixture fixture)
 {
     private const string NoteVariable = "JOBS_TEST_PARENT_NOTE";

@@ -7,6 +7,7 @@ namespace Jobs.Tests.Looking;
 /// On tables in which nearly everything is settled long ago the commands find their few rows by index: none is read from end to end, neither as
 /// a table nor as an index.
 /// </summary>
+[Trait("Category", "Proof")]
 public sealed class BigLedgerTests(PostgresFixture fixture)
 {
     private const string Years =

@@ -7,6 +7,7 @@ namespace Jobs.Tests.Looking;
 /// <summary>`jobctl report`: the status page as its bytes are, and as a browser shows it.</summary>
 public sealed class ReportTests(PostgresFixture fixture)
 {
+    [Trait("Category", "Proof")]
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -48,22 +48,25 @@ internal sealed partial class MimeReader
 
     private static string Decode(string value)
     {
-        var joined = BetweenWords().Replace(value, "?==?");
-        return EncodedWord().Replace(joined, m => Encoding.UTF8.GetString(Convert.FromBase64String(m.Groups["text"].Value)));
+        // Blanks between two encoded words are nothing; between a word and anything else they are blanks.
+        var joined = BetweenWords().Replace(value, "${word}");
+        return EncodedWord().Replace(joined, m => Encoding.UTF8.GetString(m.Groups["way"].Value is "B" or "b"
+            ? Convert.FromBase64String(m.Groups["text"].Value)
+            : QuotedPrintable(m.Groups["text"].Value.Replace('_', ' '))));
     }
 
-    [GeneratedRegex("(?<name>[!-9;-~]+): (?<value>[^\r\n]*(\r\n[ \t][^\r\n]*)*)\r\n", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("(?<name>[!-9;-~]+): ?(?<value>[^\r\n]*(\r\n[ \t][^\r\n]*)*)\r\n", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Header();
 
-    [GeneratedRegex("^multipart/[a-z]+; boundary=\"(?<b>[^\"]+)\"$", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("^multipart/[a-z]+;\\s+boundary=\"(?<b>[^\"]+)\"$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Boundary();
 
     [GeneratedRegex("=(?<hex>[0-9A-F]{2})", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Escape();
 
-    [GeneratedRegex(@"\?=\s+=\?", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"(?<word>=\?utf-8\?[BbQq]\?[^? ]*\?=)\s+(?==\?utf-8\?[BbQq]\?[^? ]*\?=)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex BetweenWords();
 
-    [GeneratedRegex(@"=\?utf-8\?B\?(?<text>[A-Za-z0-9+/=]*)\?=", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"=\?utf-8\?(?<way>[BbQq])\?(?<text>[^? ]*)\?=", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex EncodedWord();
 }

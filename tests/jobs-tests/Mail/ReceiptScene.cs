@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Compression;
 using System.Text;
@@ -67,53 +68,67 @@ internal static class PdfReader
 {
     public static List<PdfText> Read(byte[] file)
     {
-        var text = Encoding.Latin1.GetString(file);
-        Assert.StartsWith("%PDF-1.7\n", text, StringComparison.Ordinal);
-        Assert.EndsWith("%%EOF\n", text, StringComparison.Ordinal);
-        var objects = Objects(text);
-        var fonts = new Dictionary<string, Font>(StringComparer.Ordinal);
-        var texts = new List<PdfText>();
-        var pages = Regex.Matches(objects[2], @"(\d+) 0 R").Select(m => Number(m.Groups[1].Value)).ToList();
-        foreach (var (page, i) in pages.Select((page, i) => (objects[page], i)))
-        {
-            foreach (Match font in Regex.Matches(page, @"/(F\d) (\d+) 0 R"))
-            {
-                fonts.TryAdd(font.Groups[1].Value, new Font(objects, Number(font.Groups[2].Value)));
-            }
+        var objects = Objects(file);
+        var pages = Regex.Match(objects.Values.Single(o => o.Contains("/Type/Pages", StringComparison.Ordinal)), @"/Kids\[([^]]*)\]").Groups[1].Value;
+        return [.. References(pages).SelectMany((page, i) => Texts(objects, objects[page], i))];
+    }
 
-            var content = Stream(objects[Number(Regex.Match(page, @"/Contents (\d+) 0 R").Groups[1].Value)]);
-            foreach (Match shown in Regex.Matches(content, @"BT [\d. ]+ rg /(F\d) ([\d.]+) Tf ([-\d.]+) ([-\d.]+) Td <([0-9A-F]*)> Tj ET"))
+    /// <summary>The objects that are not streams, each on a line: catalog, information, fonts.</summary>
+    public static string Plain(byte[] file) => string.Join('\n', Objects(file).Values.Where(o => !o.Contains("\nstream\n", StringComparison.Ordinal)));
+
+    private static List<PdfText> Texts(Dictionary<int, string> objects, string page, int number)
+    {
+        var fonts = Regex.Matches(page, @"/(F\d+) (\d+) 0 R").ToDictionary(m => m.Groups[1].Value, m => new Font(objects, Number(m.Groups[2].Value)));
+        var content = Stream(objects[References(Regex.Match(page, @"/Contents (\d+ 0 R|\[[^]]*\])").Value).Single()]);
+        var texts = new List<PdfText>();
+        var (font, size, x, y) = (fonts.Values.First(), 0m, 0m, 0m);
+        foreach (Match step in Regex.Matches(content, @"(?<begin>\bBT\b)|/(?<font>F\d+) (?<size>[\d.]+) Tf|(?<x>[-\d.]+) (?<y>[-\d.]+) Td|<(?<glyphs>[0-9A-Fa-f\n]*)> Tj"))
+        {
+            if (step.Groups["begin"].Success)
             {
-                var font = fonts[shown.Groups[1].Value];
-                var glyphs = shown.Groups[5].Value.Chunk(4).Select(hex => Convert.ToInt32(new string(hex), 16)).ToList();
-                texts.Add(new PdfText(
-                    i, Decimal(shown.Groups[3].Value), Decimal(shown.Groups[4].Value), glyphs.Sum(g => font.Widths[g]) * Decimal(shown.Groups[2].Value) / 1000,
-                    string.Concat(glyphs.Select(g => font.Characters[g]))));
+                (x, y) = (0, 0);
+            }
+            else if (step.Groups["font"].Success)
+            {
+                (font, size) = (fonts[step.Groups["font"].Value], Decimal(step.Groups["size"].Value));
+            }
+            else if (step.Groups["x"].Success)
+            {
+                (x, y) = (x + Decimal(step.Groups["x"].Value), y + Decimal(step.Groups["y"].Value));
+            }
+            else
+            {
+                var glyphs = step.Groups["glyphs"].Value.Replace("\n", "", StringComparison.Ordinal).Chunk(4).Select(hex => Convert.ToInt32(new string(hex), 16)).ToList();
+                texts.Add(new PdfText(number, x, y, glyphs.Sum(g => font.Widths[g]) * size / 1000, string.Concat(glyphs.Select(g => font.Characters[g]))));
             }
         }
 
+        // Whatever else shows text or moves it would go unread.
+        Assert.Equal(texts.Count, Regex.Count(content, "T[jJ*]"));
+        Assert.DoesNotMatch(@"\b(Tm|TD|TL|cm)\b", content);
         return texts;
     }
 
-    public static string Information(byte[] file) => Objects(Encoding.Latin1.GetString(file))[3];
-
-    private static Dictionary<int, string> Objects(string text)
+    private static Dictionary<int, string> Objects(byte[] file)
     {
-        var objects = new Dictionary<int, string>();
-        var table = Number(Regex.Match(text, @"startxref\n(\d+)\n").Groups[1].Value);
+        var text = Encoding.Latin1.GetString(file);
+        Assert.StartsWith("%PDF-1.7\n", text, StringComparison.Ordinal);
+        Assert.EndsWith("%%EOF\n", text, StringComparison.Ordinal);
+        var table = Number(Regex.Match(text, @"startxref\n(\d+)\n%%EOF").Groups[1].Value);
         Assert.StartsWith("xref\n0 ", text[table..], StringComparison.Ordinal);
-        var number = 0;
-        foreach (Match entry in Regex.Matches(text[table..], @"(\d{10}) \d{5} n "))
+        var objects = new Dictionary<int, string>();
+        foreach (var (entry, number) in Regex.Matches(text[table..], @"(\d{10}) \d{5} ([nf]) \n").Select((entry, i) => (entry, i)).Where(e => e.entry.Groups[2].Value == "n"))
         {
-            number++;
             var at = Number(entry.Groups[1].Value);
             Assert.StartsWith($"{number} 0 obj\n", text[at..], StringComparison.Ordinal);
-            var end = text.IndexOf("\nendobj\n", at, StringComparison.Ordinal);
-            objects[number] = text[at..end];
+            objects[number] = text[at..text.IndexOf("\nendobj\n", at, StringComparison.Ordinal)];
         }
 
+        Assert.All(objects.Values.Append(text[text.LastIndexOf("trailer", StringComparison.Ordinal)..]), o => Assert.All(References(o.Split("\nstream\n")[0]), to => Assert.Contains(to, objects)));
         return objects;
     }
+
+    private static List<int> References(string text) => [.. Regex.Matches(text, @"(\d+) 0 R").Select(m => Number(m.Groups[1].Value))];
 
     private static string Stream(string entry)
     {
@@ -134,41 +149,55 @@ internal static class PdfReader
         public Font(Dictionary<int, string> objects, int at)
         {
             var descendant = objects[Reference(objects[at], "DescendantFonts")];
-            var widths = Regex.Match(descendant, @"/W \[0 \[([\d ]+)\]\]").Groups[1].Value.Split(' ').Select(Number).ToList();
-            Widths = widths;
-            Characters = Regex.Matches(Stream(objects[Reference(objects[at], "ToUnicode")]), "<([0-9A-F]{4})> <([0-9A-F]{4})>")
-                .ToDictionary(m => Convert.ToInt32(m.Groups[1].Value, 16), m => ((char)Convert.ToInt32(m.Groups[2].Value, 16)).ToString());
+            Widths = Regex.Matches(Regex.Match(descendant, @"/W\[(.*)\]").Value, @"(\d+)\[(\d+)\]").ToDictionary(m => Number(m.Groups[1].Value), m => Number(m.Groups[2].Value));
+            Characters = Regex.Matches(Stream(objects[Reference(objects[at], "ToUnicode")]), "<([0-9A-F]{4})><([0-9A-F]{4})><([0-9A-F]{4})>")
+                .ToDictionary(m => Convert.ToInt32(m.Groups[1].Value, 16), m => ((char)Convert.ToInt32(m.Groups[3].Value, 16)).ToString());
             var file = Encoding.Latin1.GetBytes(Stream(objects[Reference(objects[Reference(descendant, "FontDescriptor")], "FontFile2")]));
-            IsSound(file, widths.Count);
+            IsSound(file, Widths.Keys);
         }
 
-        public IReadOnlyList<int> Widths { get; }
+        public Dictionary<int, int> Widths { get; }
         public Dictionary<int, string> Characters { get; }
 
-        private static int Reference(string entry, string name) => Number(Regex.Match(entry, $@"/{name} \[?(\d+) 0 R").Groups[1].Value);
+        private static int Reference(string entry, string name) => Number(Regex.Match(entry, $@"/{name} ?\[?(\d+) 0 R").Groups[1].Value);
 
-        /// <summary>Each glyph's outline lies within the table, and what it is made of within the font.</summary>
-        private static void IsSound(byte[] file, int glyphs)
+        /// <summary>Each glyph's outline lies within the table, and every part of those that are shown has one.</summary>
+        private static void IsSound(byte[] file, IEnumerable<int> shown)
         {
             var tables = Enumerable.Range(0, file[5]).ToDictionary(
                 i => Encoding.ASCII.GetString(file, 12 + 16 * i, 4), i => (Offset: Int32(file, 20 + 16 * i), Length: Int32(file, 24 + 16 * i)));
             var count = Int16(file, tables["maxp"].Offset + 4);
-            Assert.True(count >= glyphs);
-            Assert.Equal(4 * (count + 1), tables["loca"].Length);
-            Assert.Equal(4 * count, tables["hmtx"].Length);
-            for (var g = 0; g < count; g++)
+            var wide = Int16(file, tables["head"].Offset + 50) == 1;
+            int Location(int g) => wide ? Int32(file, tables["loca"].Offset + 4 * g) : 2 * Int16(file, tables["loca"].Offset + 2 * g);
+            Assert.All(Enumerable.Range(0, count), g => Assert.InRange(Location(g + 1), Location(g), tables["glyf"].Length));
+
+            void IsWhole(int glyph)
             {
-                var (from, to) = (Int32(file, tables["loca"].Offset + 4 * g), Int32(file, tables["loca"].Offset + 4 * g + 4));
-                Assert.InRange(to, from, tables["glyf"].Length);
-                if (to > from && Int16(file, tables["glyf"].Offset + from) == 0xFFFF)
+                Assert.InRange(glyph, 0, count - 1);
+                var outline = file.AsSpan(tables["glyf"].Offset + Location(glyph));
+                if (Location(glyph + 1) == Location(glyph) || BinaryPrimitives.ReadInt16BigEndian(outline) >= 0)
                 {
-                    Assert.InRange(Int16(file, tables["glyf"].Offset + from + 12), 0, count - 1);
+                    return;
                 }
+
+                // The parts of a composite glyph: flags, number, then two offsets and a scale, as long as the flags say.
+                int flags, at = 10;
+                do
+                {
+                    flags = BinaryPrimitives.ReadUInt16BigEndian(outline[at..]);
+                    var part = BinaryPrimitives.ReadUInt16BigEndian(outline[(at + 2)..]);
+                    Assert.True(Location(part + 1) > Location(part), $"glyph {glyph} lacks its part {part}");
+                    IsWhole(part);
+                    at += 4 + ((flags & 0x1) != 0 ? 4 : 2) + ((flags & 0x8) != 0 ? 2 : (flags & 0x40) != 0 ? 4 : (flags & 0x80) != 0 ? 8 : 0);
+                }
+                while ((flags & 0x20) != 0);
             }
+
+            Assert.All(shown, IsWhole);
         }
 
-        private static int Int32(byte[] file, int at) => System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(at));
+        private static int Int32(byte[] file, int at) => BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(at));
 
-        private static int Int16(byte[] file, int at) => System.Buffers.Binary.BinaryPrimitives.ReadUInt16BigEndian(file.AsSpan(at));
+        private static int Int16(byte[] file, int at) => BinaryPrimitives.ReadUInt16BigEndian(file.AsSpan(at));
     }
 }

@@ -144,7 +144,7 @@ public sealed class SendNotificationsTests(PostgresFixture fixture)
         Assert.Equal((1, bad.Length + 2), (result.Counter("sent"), (int)result.Counter("dead_letters")));
         Assert.Equal("bea@example.test", Assert.Single(scene.Server.Mails).To);
         Assert.Equal("sent", await scene.StatusAsync(good));
-        Assert.Equal("RCPT: 550 5.1.1 no such  user", (string)(await scene.RowAsync(refused)).last_error);
+        Assert.Equal("RCPT: 550 5.1.1 no such user", (string)(await scene.RowAsync(refused)).last_error);
         foreach (var id in dead)
         {
             var row = await scene.RowAsync(id);
@@ -353,8 +353,28 @@ public sealed class SendNotificationsTests(PostgresFixture fixture)
         scene.World.Environment["SMTP_URL"] = $"smtp{(implicitTls ? "s" : "")}://u:secret-word@localhost:{scene.Server.Port}";
         for (var i = 0; i < 5; i++)
             await scene.MailAsync();
-        await scene.SucceedAsync();
+        // OpenSSL reads SSL_CERT_FILE once for a whole process.
+        var run = await scene.World.RunPublishedAsync("send-notifications", "--as-of", MailScene.Noon);
+        Assert.True(run.ExitCode == 0, run.ToString());
         Assert.Equal(5, scene.Server.Mails.Count(m => m.Encrypted));
+        File.Delete(root);
+    }
+
+    [Fact]
+    public async Task Words_slipped_in_before_the_encryption_are_not_heard()
+    {
+        var certificates = ThrowawayCertificates.Create();
+        using var pem = System.Security.Cryptography.X509Certificates.X509Certificate2.CreateFromPem(certificates.ServerPem, certificates.ServerKeyPem);
+        await using var scene = await MailScene.SetAsync(fixture, new SmtpServerOptions { Certificate = pem });
+        // Believed as the answer to the EHLO after the encryption, this would refuse every mail as too large.
+        scene.Server.Fault(new SmtpFault(SmtpStep.StartTls, SmtpTrouble.Reply, "220 go ahead\r\n250-fake-smtp\r\n250 SIZE 1"));
+        var root = Path.GetTempFileName();
+        await File.WriteAllTextAsync(root, certificates.RootPem);
+        scene.World.Environment["SSL_CERT_FILE"] = root;
+        scene.World.Environment["SMTP_URL"] = $"smtp://localhost:{scene.Server.Port}";
+        await scene.MailAsync();
+        Assert.Equal(1, (await scene.SucceedAsync()).Counter("sent"));
+        Assert.True(Assert.Single(scene.Server.Mails).Encrypted);
         File.Delete(root);
     }
 

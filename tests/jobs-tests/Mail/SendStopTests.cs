@@ -62,7 +62,7 @@ public sealed class SendStopTests(PostgresFixture fixture)
     }
 
     private static JobProcess Start(MailScene scene) =>
-        scene.World.Start("send-notifications", "--output", "json", "--as-of", MailScene.Noon, "--connections", "1");
+        scene.World.StartPublished("send-notifications", "--output", "json", "--as-of", MailScene.Noon, "--connections", "1");
 
     /// <param name="learntLater">Of how many staff were told before the answer came after all.</param>
     private static async Task CheckAsync(MailScene scene, int learntLater = 0)

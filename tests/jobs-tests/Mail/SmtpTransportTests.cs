@@ -11,7 +11,7 @@ using Xunit;
 
 namespace Jobs.Tests.Mail;
 
-/// <summary>The SMTP client against a real conversation in which anything can go wrong at any step.</summary>
+/// <summary>Delivery by MailKit in a real conversation in which anything can go wrong at any step.</summary>
 public sealed class SmtpTransportTests
 {
     private static readonly SmtpStep[] BeforeTheDot = [SmtpStep.Mail, SmtpStep.Rcpt, SmtpStep.Data];
@@ -93,7 +93,8 @@ public sealed class SmtpTransportTests
     public async Task What_concerns_every_mail_is_no_mails_fault(SmtpStep step, string answer)
     {
         await using var server = SmtpServer.Start();
-        server.Fault(new SmtpFault(step, SmtpTrouble.Reply, answer));
+        // After a refused EHLO comes HELO.
+        server.Fault(new SmtpFault(step, SmtpTrouble.Reply, answer, Times: 2));
         await using var transport = Transport(server);
         var e = await Assert.ThrowsAsync<StopRunException>(() => transport.DeliverAsync(Mail(1), HandOver(), CancellationToken.None));
         Assert.Contains(answer, e.Message, StringComparison.Ordinal);
@@ -208,16 +209,16 @@ public sealed class SmtpTransportTests
         await using var transport = Transport(server);
         var mail = Mail(1, ".\r\n..\r\n.a\r\nb\r\n.\r\n");
         await transport.DeliverAsync(mail, HandOver(), CancellationToken.None);
-        Assert.Equal(mail.Bytes.ToArray(), Assert.Single(server.Mails).Bytes);
+        Assert.Equal(mail.Bytes(), Assert.Single(server.Mails).Bytes);
     }
 
     [Fact]
     public async Task What_the_server_says_it_cannot_take_is_not_sent()
     {
-        await using var server = SmtpServer.Start(new SmtpServerOptions { MostBytes = 1000 });
+        await using var server = SmtpServer.Start(new SmtpServerOptions { MostBytes = 1200 });
         await using var transport = Transport(server);
         Assert.Equal(DeliveryOutcome.Refused, (await transport.DeliverAsync(Mail(1, new string('x', 990)), HandOver(), CancellationToken.None)).Outcome);
-        Assert.Equal(DeliveryOutcome.Refused, (await transport.DeliverAsync(Mail(1) with { To = MailAddress.Parse("jürgen@example.test") }, HandOver(), CancellationToken.None)).Outcome);
+        Assert.Equal(DeliveryOutcome.Refused, (await transport.DeliverAsync(Mail(1, to: "jürgen@example.test"), HandOver(), CancellationToken.None)).Outcome);
         Assert.Equal(DeliveryOutcome.Sent, (await transport.DeliverAsync(Mail(2), HandOver(), CancellationToken.None)).Outcome);
     }
 
@@ -226,9 +227,122 @@ public sealed class SmtpTransportTests
     {
         await using var server = SmtpServer.Start(new SmtpServerOptions { Utf8 = true });
         await using var transport = Transport(server);
-        await transport.DeliverAsync(Mail(1) with { To = MailAddress.Parse("jürgen@example.test") }, HandOver(), CancellationToken.None);
-        Assert.Equal("jürgen@example.test", Assert.Single(server.Mails).To);
+        await transport.DeliverAsync(Mail(1, to: "jürgen@example.test"), HandOver(), CancellationToken.None);
+        var mail = Assert.Single(server.Mails);
+        Assert.Equal(("jürgen@example.test", "jürgen@example.test"), (mail.To, mail.Header("To")));
         Assert.Contains(server.Said, line => line.EndsWith(" SMTPUTF8", StringComparison.Ordinal) && line.StartsWith("C: MAIL", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_domain_beyond_ASCII_goes_as_the_DNS_has_it_whatever_the_server_takes()
+    {
+        await using var server = SmtpServer.Start(new SmtpServerOptions { Utf8 = true });
+        await using var transport = Transport(server);
+        string[] addresses = ["ada@bücher.test", "jürgen@example.test", "ada@xn--bcher-kva.test", "ada@example.test"];
+        foreach (var to in addresses)
+            Assert.Equal(DeliveryOutcome.Sent, (await transport.DeliverAsync(Mail(1, to: to), HandOver(), CancellationToken.None)).Outcome);
+
+        Assert.Equal(["ada@xn--bcher-kva.test", "jürgen@example.test", "ada@xn--bcher-kva.test", "ada@example.test"], server.Mails.Select(m => m.To));
+        Assert.Equal(server.Mails.Select(m => m.To), server.Mails.Select(m => m.Header("To")));
+        Assert.Single(server.Said, line => line.EndsWith(" SMTPUTF8", StringComparison.Ordinal));
+    }
+
+    /// <summary>What the server has at the hand-over, byte by byte.</summary>
+    [Theory]
+    [InlineData("Hello\r\n", "8BITMIME")]
+    [InlineData("Hello\r\n", "PIPELINING")]
+    [InlineData(".\r\n..\r\n.a\r\n\r\n.\r\n", "PIPELINING")]
+    [InlineData(".\r\n..\r\n.a\r\n\r\n.\r\n", "SIZE 100000000\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-8BITMIME")]
+    [InlineData(null, "PIPELINING")]
+    public async Task At_the_hand_over_the_server_has_the_whole_mail_and_not_its_end(string? text, string extensions)
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var received = new List<byte>();
+        var taking = Task.Run(async () =>
+        {
+            using var client = await listener.AcceptTcpClientAsync();
+            var stream = client.GetStream();
+            await stream.WriteAsync("220 ready\r\n"u8.ToArray());
+            var buffer = new byte[4096];
+            var (answered, inText) = (0, false);
+            while (await stream.ReadAsync(buffer) is > 0 and var read)
+            {
+                lock (received)
+                    received.AddRange(buffer[..read]);
+                if (inText)
+                {
+                    if (!All(answered).EndsWith("\r\n.\r\n", StringComparison.Ordinal))
+                        continue;
+                    (answered, inText) = (received.Count, false);
+                    await stream.WriteAsync("250 kept\r\n"u8.ToArray());
+                }
+
+                while (All(answered).Split("\r\n", 2) is [var line, _] && !inText)
+                {
+                    (answered, inText) = (answered + line.Length + 2, line == "DATA");
+                    var answer = inText ? "354 go on" : line[0] == 'E' ? $"250-here\r\n250-{extensions}\r\n250 HELP" : "250 ok";
+                    await stream.WriteAsync(Encoding.ASCII.GetBytes($"{answer}\r\n"));
+                }
+            }
+        });
+
+        // Longer than any buffer on the way, too.
+        var mail = Mail(1, text ?? string.Concat(Enumerable.Repeat(".dots and words\r\n", 20_000)));
+        // A dot after the line end of the headers, too, were there one.
+        var whole = Encoding.ASCII.GetString(mail.Bytes()).Replace("\r\n.", "\r\n..", StringComparison.Ordinal);
+        await using (var transport = new SmtpTransport(SmtpUrl.Parse($"smtp://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"), 1, NullLogger.Instance))
+        {
+            var delivery = await transport.DeliverAsync(mail, async () =>
+            {
+                for (var i = 0; i < 500 && !All(0).EndsWith(whole, StringComparison.Ordinal); i++)
+                    await Task.Delay(10);
+                Assert.EndsWith($"\r\nDATA\r\n{whole}", All(0), StringComparison.Ordinal);
+                Assert.DoesNotContain("\r\n.\r\n", All(0), StringComparison.Ordinal);
+                await Task.Delay(100);
+                Assert.EndsWith(whole, All(0), StringComparison.Ordinal);
+                return true;
+            }, CancellationToken.None);
+            Assert.Equal(new Delivery(DeliveryOutcome.Sent), delivery);
+            Assert.EndsWith($"{whole}.\r\n", All(0), StringComparison.Ordinal);
+        }
+
+        listener.Stop();
+        // Our side closes at once.
+        await Assert.ThrowsAsync<IOException>(() => taking);
+
+        string All(int from)
+        {
+            lock (received)
+                return Encoding.Latin1.GetString([.. received.Skip(from)]);
+        }
+    }
+
+    [Fact]
+    public async Task What_goes_wrong_with_the_hand_over_itself_is_not_the_mail_servers_doing()
+    {
+        await using var server = SmtpServer.Start();
+        await using var transport = Transport(server);
+        await Assert.ThrowsAsync<IOException>(() => transport.DeliverAsync(Mail(1), () => throw new IOException("the database"), CancellationToken.None));
+        Assert.Equal(DeliveryOutcome.Sent, (await transport.DeliverAsync(Mail(2), HandOver(), CancellationToken.None)).Outcome);
+        Assert.Equal("2", Assert.Single(server.Mails).Header("Subject"));
+    }
+
+    [Fact]
+    public async Task The_end_of_the_run_stays_what_it_is()
+    {
+        foreach (var step in new[] { SmtpStep.Greeting, SmtpStep.Rcpt, SmtpStep.Dot })
+        {
+            await using var server = SmtpServer.Start();
+            server.Fault(new SmtpFault(step, SmtpTrouble.Hang));
+            await using var transport = Transport(server);
+            using var ending = new CancellationTokenSource();
+            var delivering = transport.DeliverAsync(Mail(1), HandOver(), ending.Token);
+            await server.HeldAsync();
+            await ending.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => delivering);
+            Assert.Empty(server.Mails);
+        }
     }
 
     [Fact]
@@ -290,16 +404,6 @@ public sealed class SmtpTransportTests
     }
 
     [Fact]
-    public async Task Words_slipped_in_before_the_encryption_are_refused()
-    {
-        using var certificate = Certificate();
-        await using var server = SmtpServer.Start(new SmtpServerOptions { Certificate = certificate });
-        server.Fault(new SmtpFault(SmtpStep.StartTls, SmtpTrouble.Reply, "220 go ahead\r\n250-fake-smtp\r\n250 AUTH PLAIN"));
-        await using var transport = Transport(server);
-        await Assert.ThrowsAsync<StopRunException>(() => transport.DeliverAsync(Mail(1), HandOver(), CancellationToken.None));
-    }
-
-    [Fact]
     public async Task A_server_that_talks_without_end_uses_up_neither_memory_nor_time()
     {
         var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -340,7 +444,8 @@ public sealed class SmtpTransportTests
         return Interlocked.Increment(ref _handedOver) > 0;
     };
 
-    private static OutgoingMail Mail(int number, string text = "Hello\r\n") => new(
-        $"{number}@example.test", MailAddress.Parse("office@example.test"), MailAddress.Parse("ada@example.test"),
-        Encoding.UTF8.GetBytes(FormattableString.Invariant($"Message-ID: <{number}@example.test>\r\nSubject: {number}\r\n\r\n{text}")));
+    private static OutgoingMail Mail(int number, string text = "Hello\r\n", string to = "ada@example.test") => MimeMail.Of(
+        new Notification { Id = number, Kind = "receipt", ToAddress = to },
+        new MailContent(number.ToString(System.Globalization.CultureInfo.InvariantCulture), text, text, []),
+        new MailSettings(MailAddresses.Parse("office@example.test"), null, null, null, null), DateTime.UnixEpoch);
 }

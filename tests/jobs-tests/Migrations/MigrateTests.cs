@@ -155,7 +155,7 @@ public sealed class MigrateTests(PostgresFixture fixture) : IAsyncLifetime
         Assert.Equal([0], await QueryAsync<int>("SELECT count(*)::int FROM pg_class WHERE relnamespace = 'public'::regnamespace"));
 
         await MigrateAsync();
-        using var process = JobProcess.Start("migrate", Environment(), "status");
+        using var process = JobInProcess.Start("migrate", Environment(), "status");
         var status = await process.EndAsync();
         Assert.Equal(0, status.ExitCode);
         Assert.All(Scripts, s => Assert.Contains($"applied  {s}  ", status.Stdout, StringComparison.Ordinal));
@@ -191,9 +191,9 @@ public sealed class MigrateTests(PostgresFixture fixture) : IAsyncLifetime
         await _server.ExecuteAsync(_database, "CREATE SCHEMA shop", TestContext.Current.CancellationToken);
         var environment = Environment();
         environment["DATABASE_URL"] += (environment["DATABASE_URL"]!.Contains('?', StringComparison.Ordinal) ? "&" : "?") + "options=-csearch_path%3Dshop";
-        using var migrate = JobProcess.Start("migrate", environment);
+        using var migrate = JobInProcess.Start("migrate", environment);
         Assert.Equal(0, (await migrate.EndAsync()).ExitCode);
-        using var job = JobProcess.Start("expire-subscriptions", environment);
+        using var job = JobInProcess.Start("expire-subscriptions", environment);
         var run = await job.EndAsync();
         Assert.True(run.ExitCode == 0, run.ToString());
         Assert.Equal(["shop"], await QueryAsync<string>("SELECT DISTINCT schemaname::text FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"));
@@ -216,7 +216,7 @@ public sealed class MigrateTests(PostgresFixture fixture) : IAsyncLifetime
     {
         var environment = Environment();
         environment["JOBS_MIGRATIONS_DIR"] = folder ?? _folder;
-        using var process = JobProcess.Start("migrate", environment);
+        using var process = JobInProcess.Start("migrate", environment);
         var run = await process.EndAsync();
         Assert.Equal(1, run.ExitCode);
         Assert.DoesNotContain("   at ", run.Stderr, StringComparison.Ordinal);
@@ -233,7 +233,7 @@ public sealed class MigrateTests(PostgresFixture fixture) : IAsyncLifetime
 
     private async Task<JobResult> MigrateAsync(params string[] args)
     {
-        using var process = JobProcess.Start("migrate", Environment(), ["--output", "json", .. args]);
+        using var process = JobInProcess.Start("migrate", Environment(), ["--output", "json", .. args]);
         return await process.EndAsync();
     }
 

@@ -57,7 +57,7 @@ public sealed class SharedRows(PostgresFixture fixture) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        World = await fixture.WorldAsync();
+        World = await fixture.FreshWorldAsync();
         await World.ExecuteAsync(
             """
             INSERT INTO users (email) VALUES ('a@example.test');

@@ -18,7 +18,7 @@ public sealed class StockInvariantTests(PostgresFixture fixture)
 {
     /// <summary>JOBS_INTERLEAVINGS asks for more than there is time for in every test run.</summary>
     private static readonly int Interleavings =
-        int.TryParse(Environment.GetEnvironmentVariable("JOBS_INTERLEAVINGS"), System.Globalization.CultureInfo.InvariantCulture, out var n) ? n : 1000;
+        int.TryParse(Environment.GetEnvironmentVariable("JOBS_INTERLEAVINGS"), System.Globalization.CultureInfo.InvariantCulture, out var n) ? n : 300;
 
     // A script is shrunk by leaving steps out.
     private static readonly Arbitrary<int[]> Scripts = Arb.From(
@@ -32,8 +32,8 @@ public sealed class StockInvariantTests(PostgresFixture fixture)
         await using var source = NpgsqlDataSource.Create(
             new NpgsqlConnectionStringBuilder(DatabaseUrl.Parse(world.Environment["DATABASE_URL"]!).ConnectionString) { MaxAutoPrepare = 50, AutoPrepareMinUsages = 2 });
         await using var db = new Db(source, readOnly: false, NullLogger<Db>.Instance);
-        using var stop = new StopSignal();
-        using var result = new RunResult("expire-stale-orders", OutputFormat.Text, items: false);
+        using var stop = new StopSignal(JobInProcess.Silent);
+        using var result = new RunResult(Stream.Null, "expire-stale-orders", OutputFormat.Text, items: false);
         var run = Run(db, stop, result);
 
         var config = Config.QuickThrowOnFailure.WithMaxTest(Interleavings).WithQuietOnSuccess(true)
@@ -48,7 +48,7 @@ public sealed class StockInvariantTests(PostgresFixture fixture)
     }
 
     private static JobRun Run(Db db, StopSignal stop, RunResult result) =>
-        new(Guid.CreateVersion7(), Catalogue.Find("expire-stale-orders"), new RunOptions(), result, stop, db, NullLogger.Instance)
+        new(Guid.CreateVersion7(), Catalogue.Find("expire-stale-orders"), new RunOptions(), result, stop, db, NullLogger.Instance, new Progress(JobInProcess.Silent))
         {
             Now = DateTime.UtcNow,
         };

@@ -303,7 +303,7 @@ public sealed class RenewalReminderTests(PostgresFixture fixture)
     [Fact]
     public async Task Two_shards_and_a_whole_run_at_once_write_each_reminder_once()
     {
-        await using var world = await fixture.WorldAsync();
+        await using var world = await fixture.FreshWorldAsync();
         await ManyAsync(world, 5000);
 
         var runs = await Task.WhenAll(
@@ -317,7 +317,7 @@ public sealed class RenewalReminderTests(PostgresFixture fixture)
     [Fact]
     public async Task No_large_table_is_read_from_end_to_end()
     {
-        await using var world = await fixture.WorldAsync();
+        await using var world = await fixture.FreshWorldAsync();
         await ManyAsync(world, 20);
         await world.ExecuteAsync(
             """

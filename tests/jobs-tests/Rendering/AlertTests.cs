@@ -43,9 +43,11 @@ public sealed class AlertTests
     }
 
     [Fact]
+    [Trait("Category", "Proof")]
     public Task Prometheus_alerts_on_what_goes_wrong_and_on_nothing_else() => TryAsync(Rules, Cases);
 
     [Fact]
+    [Trait("Category", "Proof")]
     public Task Prometheus_alerts_on_what_the_jobs_tell_of_themselves() => TryAsync(MetricRules, MetricCases);
 
     private static async Task TryAsync(string file, string examples)

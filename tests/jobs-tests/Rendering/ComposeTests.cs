@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using Jobs.Runs;
 using Jobs.Tests.Rig;
 using Xunit;
@@ -6,7 +8,7 @@ using YamlDotNet.Serialization.NamingConventions;
 
 namespace Jobs.Tests.Rendering;
 
-public sealed class ComposeTests
+public sealed partial class ComposeTests
 {
     private static readonly string Docker = PostgresFixture.RepositoryFile("docker");
 
@@ -52,7 +54,10 @@ public sealed class ComposeTests
         Assert.All(Jobs, job => Assert.Equal("service_completed_successfully", Compose.Services[job.Name].DependsOn["grants"].Condition));
         Assert.Equal("service_completed_successfully", Compose.Services["grants"].DependsOn["migrate"].Condition);
         Assert.Equal("service_healthy", Compose.Services["migrate"].DependsOn["postgres"].Condition);
-        Assert.NotNull(Compose.Services["postgres"].Healthcheck);
+        Assert.All(Jobs.SelectMany(job => new[] { "fake-stripe", "fake-sumup", "mail" }, (job, fake) => Compose.Services[job.Name].DependsOn[fake]),
+            fake => Assert.Equal("service_healthy", fake.Condition));
+        Assert.All(Compose.Services.Values.SelectMany(service => service.DependsOn).Where(needed => needed.Value.Condition == "service_healthy"),
+            needed => Assert.NotNull(Compose.Services[needed.Key].Healthcheck));
     }
 
     [Fact]
@@ -84,6 +89,27 @@ public sealed class ComposeTests
         Assert.All(Jobs, job => Assert.All(job.Needs, need => Assert.True(names.Contains(need) || job.Secrets.Contains(need), $"{job.Name} needs {need}")));
     }
 
+    [Fact]
+    public void The_business_is_seeded_only_when_somebody_asks_for_it()
+    {
+        Assert.Equal(["seed"], Compose.Services["seed"].Profiles);
+        Assert.All(Compose.Services.Values, service => Assert.DoesNotContain("seed", service.DependsOn.Keys));
+    }
+
+    [Fact]
+    public void Whom_the_database_is_seeded_with_the_fakes_know()
+    {
+        var sql = File.ReadAllText(Path.Combine(Docker, "compose-seed.sql"));
+        using var stripe = JsonDocument.Parse(File.ReadAllText(Path.Combine(Docker, "compose-seed.json")));
+        var known = stripe.RootElement.GetProperty("customers").EnumerateArray()
+            .SelectMany(customer => customer.GetProperty("payment_methods").EnumerateArray().Append(customer))
+            .Concat(stripe.RootElement.GetProperty("payment_intents").EnumerateArray())
+            .Select(item => item.GetProperty("id").GetString()!);
+        Assert.Equal(ProviderId().Matches(sql).Select(match => match.Value).ToHashSet(), known.ToHashSet());
+        Assert.Contains("'SOLO-1'", sql, StringComparison.Ordinal);
+        Assert.Contains("SOLO-1:Desk", Compose.Services["fake-sumup"].Command);
+    }
+
     [Theory]
     [InlineData("    network_mode:", "    network-mode:")]
     [InlineData("      retries:", "      retry:")]
@@ -109,10 +135,13 @@ public sealed class ComposeTests
     {
         var compose = Shell.Find("docker-compose");
         Assert.SkipWhen(compose is null, "docker-compose is not installed: the file is read strictly, but not by Compose");
-        var services = await Shell.RunAsync(compose!, ["-f", Path.Combine(Docker, "compose.yaml"), "--profile", "jobs", "--profile", "scheduler", "config", "--services"]);
+        var services = await Shell.RunAsync(compose!, ["-f", Path.Combine(Docker, "compose.yaml"), "--profile", "jobs", "--profile", "scheduler", "--profile", "seed", "config", "--services"]);
         Assert.True(services.ExitCode == 0, services.ToString());
         Assert.Equal(Compose.Services.Keys.ToHashSet(), services.Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries).ToHashSet());
     }
+
+    [GeneratedRegex(@"\b(cus|pm|pi)_\w+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ProviderId();
 
     private static ComposeFile Read(string text) => StrictYaml.Read<ComposeFile>(text, UnderscoredNamingConvention.Instance);
 }

@@ -48,6 +48,9 @@ public sealed class JobProcess : IDisposable
         };
         start.Environment.Clear();
         start.Environment["PATH"] = Environment.GetEnvironmentVariable("PATH");
+        // Where a built job, which is not compiled ahead of time, finds its runtime.
+        if (!Published && Environment.GetEnvironmentVariable("DOTNET_ROOT") is { } root)
+            start.Environment["DOTNET_ROOT"] = root;
         foreach (var (name, value) in environment)
         {
             if (value is not null)
@@ -128,9 +131,14 @@ public sealed class JobProcess : IDisposable
         kill.WaitForExit();
     }
 
+    /// <summary>Whether processes are the published jobs. A part of the tests is run with the built ones, which need no compiling ahead of time.</summary>
+    public static bool Published { get; } = Environment.GetEnvironmentVariable("JOBS_PROGRAMS") != "built";
+
     /// <summary>`make publish` puts it there; JOBS_PUBLISHED names another folder of the same shape.</summary>
     public static string Executable(string job)
     {
+        if (!Published)
+            return Path.Combine(AppContext.BaseDirectory, job);
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
             var root = Environment.GetEnvironmentVariable("JOBS_PUBLISHED") ?? Path.Combine(folder.FullName, "artifacts", "jobs");

@@ -12,14 +12,15 @@ namespace Jobs.Tests.Rig;
 public sealed class JobWorld : IAsyncDisposable
 {
     private readonly ThrowawayPostgres _server;
-    private readonly Action<FakeStripeProcess> _giveBack;
+    private readonly WorldPool? _pool;
     private readonly NpgsqlDataSource _owner;
     private readonly Dictionary<string, string?> _plain;
     private readonly List<object> _beside = [];
 
-    internal JobWorld(ThrowawayPostgres server, string database, FakeStripeProcess stripe, Action<FakeStripeProcess> giveBack)
+    /// <param name="pool">Takes the world back at its end; null: the database is dropped then.</param>
+    internal JobWorld(ThrowawayPostgres server, string database, FakeStripeProcess stripe, WorldPool? pool)
     {
-        (_server, Database, Stripe, _giveBack) = (server, database, stripe, giveBack);
+        (_server, Database, Stripe, _pool) = (server, database, stripe, pool);
         _owner = NpgsqlDataSource.Create(server.ConnectionFor(database).ConnectionString + ";Maximum Pool Size=5");
         Environment = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
@@ -70,12 +71,23 @@ public sealed class JobWorld : IAsyncDisposable
             Environment[name] = value;
     }
 
-    public JobProcess Start(string job, params string[] args) => JobProcess.Start(job, Environment, args);
+    /// <summary>Inside the test's process.</summary>
+    public JobInProcess Start(string job, params string[] args) => JobInProcess.Start(job, Environment, args);
 
-    /// <summary>Runs to the end, with --output json.</summary>
+    /// <summary>The published job as a process of its own.</summary>
+    public JobProcess StartPublished(string job, params string[] args) => JobProcess.Start(job, Environment, args);
+
+    /// <summary>Runs to the end inside the test's process, with --output json.</summary>
     public async Task<JobResult> RunAsync(string job, params string[] args)
     {
-        using var process = Start(job, ["--output", "json", .. args]);
+        using var run = Start(job, ["--output", "json", .. args]);
+        return await run.EndAsync();
+    }
+
+    /// <summary>The same as a process of its own: the published job.</summary>
+    public async Task<JobResult> RunPublishedAsync(string job, params string[] args)
+    {
+        using var process = StartPublished(job, ["--output", "json", .. args]);
         return await process.EndAsync();
     }
 
@@ -177,9 +189,16 @@ public sealed class JobWorld : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_pool is null || !await _pool.TakeBackAsync(this))
+            await EndAsync();
+    }
+
+    /// <summary>Nothing of it is left.</summary>
+    internal async Task EndAsync()
+    {
         await StripAsync();
         await _owner.DisposeAsync();
         await _server.DropDatabaseAsync(Database);
-        _giveBack(Stripe);
+        await Stripe.DisposeAsync();
     }
 }

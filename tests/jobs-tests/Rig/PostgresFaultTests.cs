@@ -5,6 +5,7 @@ using Xunit;
 namespace Jobs.Tests.Rig;
 
 /// <summary>What a client hears of a fault, and what the server has done by then.</summary>
+[Trait("Category", "Proof")]
 public sealed class PostgresFaultTests(PostgresFixture fixture) : BehindProxy(fixture)
 {
     private const string Insert = "INSERT INTO marks VALUES (1)";

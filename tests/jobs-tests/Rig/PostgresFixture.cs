@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Jobs.Testing;
 using Jobs.Tests.Rig;
 using Npgsql;
@@ -9,8 +8,8 @@ using Xunit;
 namespace Jobs.Tests.Rig;
 
 /// <summary>
-/// The one PostgreSQL of all tests, started when the first of them asks for it; a template migrated once by the published
-/// `migrate`, of which every test gets a copy; and a few fake Stripes, handed from test to test.
+/// The one PostgreSQL of all tests, started when the first of them asks for it; a template migrated once by `migrate`; and worlds
+/// made from it, handed from test to test.
 /// </summary>
 public sealed class PostgresFixture : IAsyncLifetime
 {
@@ -20,7 +19,7 @@ public sealed class PostgresFixture : IAsyncLifetime
 
     private readonly Lazy<Task<ThrowawayPostgres>> _server;
     private readonly Lazy<Task<string>> _template;
-    private readonly ConcurrentBag<FakeStripeProcess> _idleStripes = [];
+    private readonly WorldPool _pool = new();
 
     public PostgresFixture()
         : this(new ThrowawayOptions())
@@ -36,30 +35,27 @@ public sealed class PostgresFixture : IAsyncLifetime
     /// <summary>The name of a migrated, empty database to copy from.</summary>
     public Task<string> TemplateAsync() => _template.Value;
 
-    public async Task<JobWorld> WorldAsync()
+    /// <summary>A world for rows: the one of an earlier test, emptied, or a new one.</summary>
+    public async Task<JobWorld> WorldAsync() =>
+        _pool.TryTake() ?? await NewWorldAsync(_pool);
+
+    /// <summary>A world whose database nobody used before and nobody uses afterwards.</summary>
+    public Task<JobWorld> FreshWorldAsync() => NewWorldAsync(null);
+
+    private async Task<JobWorld> NewWorldAsync(WorldPool? pool)
     {
         var server = await ServerAsync();
         var database = await server.CreateDatabaseAsync(await TemplateAsync());
-        if (_idleStripes.TryTake(out var stripe))
-        {
-            await stripe.ResetAsync();
-            await stripe.ClearFaultsAsync();
-            await stripe.ClearRequestsAsync();
-            await stripe.RealClockAsync();
-        }
-
-        return new JobWorld(server, database, stripe ?? await FakeStripeProcess.StartAsync(), _idleStripes.Add);
+        if (pool is not null && !await WorldPool.WatchAsync(server, database))
+            pool = null;
+        return new JobWorld(server, database, await FakeStripeProcess.StartAsync(), pool);
     }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var stripe in _idleStripes)
-        {
-            await stripe.DisposeAsync();
-        }
-
+        await _pool.EndAsync();
         if (_server.IsValueCreated && _server.Value.IsCompletedSuccessfully)
         {
             await (await _server.Value).DisposeAsync();
@@ -78,7 +74,7 @@ public sealed class PostgresFixture : IAsyncLifetime
         var server = await ServerAsync();
         var database = await server.CreateDatabaseAsync();
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = server.UrlFor(database) };
-        using var migrate = JobProcess.Start("migrate", environment);
+        using var migrate = JobInProcess.Start("migrate", environment);
         var result = await migrate.EndAsync();
         if (result.ExitCode != 0)
         {

@@ -4,6 +4,7 @@ using Xunit;
 
 namespace Jobs.Tests.Rig;
 
+[Trait("Category", "Proof")]
 public sealed class PostgresProxyTests(PostgresFixture fixture) : BehindProxy(fixture)
 {
     [Fact]

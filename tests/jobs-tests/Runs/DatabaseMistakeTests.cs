@@ -100,7 +100,7 @@ public sealed class DatabaseMistakeTests(PostgresFixture fixture, SharedWorld sh
             await world.ExecuteAsync("SET default_transaction_read_only = off; DELETE FROM schemaversions WHERE scriptname = (SELECT max(scriptname) FROM schemaversions)");
         }
 
-        using var process = JobProcess.Start(job, world.Environment, "--output", "json");
+        using var process = JobInProcess.Start(job, world.Environment, "--output", "json");
         var result = await process.EndAsync();
         Assert.Equal(1, result.ExitCode);
         Mistake.NothingToHide(result, world.Environment);
@@ -177,10 +177,10 @@ public sealed class DatabaseTlsMistakeTests(SharedWorld shared) : IClassFixture<
         Assert.Contains("/nowhere/root.crt", missing, StringComparison.Ordinal);
 
         var good = shared.With(("DATABASE_URL", $"{plain}?sslmode=verify-full&sslrootcert={Uri.EscapeDataString(server.RootCertificatePath!)}"));
-        using var migrate = JobProcess.Start("migrate", good);
+        using var migrate = JobInProcess.Start("migrate", good);
         var migrated = await migrate.EndAsync();
         Assert.True(migrated.ExitCode == 0, migrated.ToString());
-        using var run = JobProcess.Start("expire-subscriptions", good);
+        using var run = JobInProcess.Start("expire-subscriptions", good);
         Assert.Equal(0, (await run.EndAsync()).ExitCode);
         File.Delete(other);
     }

@@ -333,7 +333,7 @@ public sealed class LeaseTests(PostgresFixture fixture)
     {
         await using var world = await fixture.WorldAsync();
         await using var blocker = await BlockAsync(world);
-        using var killed = world.Start(Job);
+        using var killed = world.StartPublished(Job);
         await UntilAsync(world, "SELECT EXISTS (SELECT FROM leases)");
         var lost = await world.ScalarAsync<Guid>("SELECT id FROM job_runs WHERE status = 'running'");
         killed.Kill();
@@ -351,7 +351,7 @@ public sealed class LeaseTests(PostgresFixture fixture)
     {
         await using var world = await fixture.WorldAsync();
         await using var blocker = await BlockAsync(world);
-        using var frozen = world.Start(Job, "--output", "json");
+        using var frozen = world.StartPublished(Job, "--output", "json");
         await UntilAsync(world, "SELECT EXISTS (SELECT FROM leases)");
         frozen.Signal("STOP");
         await blocker.DisposeAsync();

@@ -35,14 +35,14 @@ internal static class Mistake
 
     public static async Task<string> SentenceAsync(string job, Dictionary<string, string?> environment, params string[] args)
     {
-        using var process = JobProcess.Start(job, environment, args);
+        using var process = JobInProcess.Start(job, environment, args);
         return OneSentence(job, await process.EndAsync(TimeSpan.FromSeconds(60)), environment);
     }
 
     /// <summary>Exit code 1 and one sentence, the same in both forms of output.</summary>
     public static async Task<string> InBothFormsAsync(string job, Dictionary<string, string?> environment, params string[] args)
     {
-        using var process = JobProcess.Start(job, environment, ["--output", "json", .. args]);
+        using var process = JobInProcess.Start(job, environment, ["--output", "json", .. args]);
         var result = await process.EndAsync(TimeSpan.FromSeconds(60));
         var sentence = OneSentence(job, result, environment);
         var json = OneObject(result);

@@ -51,7 +51,7 @@ public sealed class OptionMistakeTests
     [InlineData("--output:json")]
     public async Task Json_is_answered_however_it_was_asked_for(string output)
     {
-        using var process = Rig.JobProcess.Start("expire-subscriptions", Nowhere, output, "--limit", "x");
+        using var process = Rig.JobInProcess.Start("expire-subscriptions", Nowhere, output, "--limit", "x");
         var result = await process.EndAsync();
         Assert.Equal(Mistake.OneSentence("expire-subscriptions", result, Nowhere), Mistake.OneObject(result).GetProperty("error").GetString());
     }

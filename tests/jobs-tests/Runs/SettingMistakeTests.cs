@@ -117,7 +117,7 @@ public sealed class SettingMistakeTests(SharedWorld shared) : IClassFixture<Shar
         try
         {
             await File.WriteAllTextAsync(file, shared.World.Environment["DATABASE_URL"] + "\r\n");
-            using var process = JobProcess.Start("expire-subscriptions", shared.With(("DATABASE_URL", null), ("DATABASE_URL_FILE", file)));
+            using var process = JobInProcess.Start("expire-subscriptions", shared.With(("DATABASE_URL", null), ("DATABASE_URL_FILE", file)));
             var result = await process.EndAsync();
             Assert.True(result.ExitCode == 0, result.ToString());
         }
@@ -173,12 +173,12 @@ public sealed class SettingMistakeTests(SharedWorld shared) : IClassFixture<Shar
             Assert.StartsWith(
                 "--as-of is in the future, which is refused in production",
                 await Mistake.InBothFormsAsync("expire-subscriptions", environment, "--as-of", asOf), StringComparison.Ordinal);
-            using var dry = JobProcess.Start("expire-subscriptions", environment, "--as-of", asOf, "--dry-run");
+            using var dry = JobInProcess.Start("expire-subscriptions", environment, "--as-of", asOf, "--dry-run");
             Assert.Equal(0, (await dry.EndAsync()).ExitCode);
         }
         else
         {
-            using var process = JobProcess.Start("expire-subscriptions", environment, "--as-of", asOf);
+            using var process = JobInProcess.Start("expire-subscriptions", environment, "--as-of", asOf);
             Assert.Equal(0, (await process.EndAsync()).ExitCode);
         }
 

@@ -20,7 +20,7 @@ public sealed class StopTests(PostgresFixture fixture)
         await using var world = await fixture.WorldAsync();
         await LeaseTests.DueAsync(world, 10);
         await using var blocker = await LeaseTests.BlockAsync(world);
-        using var run = world.Start(Job, "--output", "json");
+        using var run = world.StartPublished(Job, "--output", "json");
         await LeaseTests.UntilAsync(world, "SELECT EXISTS (SELECT FROM leases)");
         var clock = Stopwatch.StartNew();
 
@@ -50,7 +50,7 @@ public sealed class StopTests(PostgresFixture fixture)
         }
 
         await world.Stripe.FaultAsync("hang_before", new { method = "POST", path = "/v1/payment_intents", nth = 1 });
-        using var run = world.Start("autopayment", "--output", "json");
+        using var run = world.StartPublished("autopayment", "--output", "json");
         await world.Stripe.HeldAsync();
         run.Signal("TERM");
         await Task.Delay(500, TestContext.Current.CancellationToken);

@@ -76,16 +76,16 @@ public sealed class NextTests
     [Fact]
     public async Task The_published_tool_finds_the_committed_files_as_they_should_be()
     {
-        using var process = JobProcess.Start("jobctl", [], "render", "--check", "--to", PostgresFixture.RepositoryFile("docker"));
+        using var process = JobInProcess.Start("jobctl", [], "render", "--check", "--to", PostgresFixture.RepositoryFile("docker"));
         var result = await process.EndAsync();
         Assert.True(result.ExitCode == 0, result.ToString());
-        using var elsewhere = JobProcess.Start("jobctl", [new("JOBS_TIME_ZONE", "Asia/Tokyo")], "render", "crontab", "--check", "--to", PostgresFixture.RepositoryFile("docker"));
+        using var elsewhere = JobInProcess.Start("jobctl", [new("JOBS_TIME_ZONE", "Asia/Tokyo")], "render", "crontab", "--check", "--to", PostgresFixture.RepositoryFile("docker"));
         Assert.Contains("crontab; run `make render`", (await elsewhere.EndAsync()).Stderr);
     }
 
     private static async Task<JobResult> RunAsync(params string[] args)
     {
-        using var process = JobProcess.Start("jobctl", [], ["next", .. args]);
+        using var process = JobInProcess.Start("jobctl", [], ["next", .. args]);
         return await process.EndAsync();
     }
 

@@ -11,7 +11,7 @@ public sealed class SchedulerTests(PostgresFixture fixture)
         await using var world = await fixture.WorldAsync();
         var mails = Directory.CreateTempSubdirectory("mails");
         (world.Environment["MAIL_FROM"], world.Environment["MAIL_PICKUP_DIR"]) = ("office@example.test", mails.FullName);
-        using var scheduler = world.Start("jobctl", "scheduler", "send-notifications");
+        using var scheduler = world.StartPublished("jobctl", "scheduler", "send-notifications");
 
         for (var end = DateTime.UtcNow.AddSeconds(75); await world.ScalarAsync<long>("SELECT count(*) FROM job_runs WHERE job <> 'migrate'") == 0; await Task.Delay(250, TestContext.Current.CancellationToken))
         {
@@ -33,7 +33,7 @@ public sealed class SchedulerTests(PostgresFixture fixture)
     public async Task A_job_that_has_no_schedule_is_none_of_its_jobs()
     {
         await using var world = await fixture.WorldAsync();
-        using var scheduler = world.Start("jobctl", "scheduler", "record-payment");
+        using var scheduler = world.StartPublished("jobctl", "scheduler", "record-payment");
         var result = await scheduler.EndAsync();
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("'record-payment' is none of the jobs", result.Stderr, StringComparison.Ordinal);

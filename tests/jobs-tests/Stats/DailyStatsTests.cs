@@ -245,7 +245,7 @@ public sealed class DailyStatsTests(PostgresFixture fixture)
     [Fact]
     public async Task No_large_table_is_read_from_end_to_end()
     {
-        await using var world = await fixture.WorldAsync();
+        await using var world = await fixture.FreshWorldAsync();
         await world.ExecuteAsync(
             """
             INSERT INTO users (email) SELECT n || '@example.test' FROM generate_series(1, 5000) AS n;

@@ -164,7 +164,7 @@ public sealed class ExpireSubscriptionsTests(PostgresFixture fixture)
     [Fact]
     public async Task Two_shards_and_a_whole_run_at_once_leave_one_audit_row_for_each_subscription()
     {
-        await using var world = await fixture.WorldAsync();
+        await using var world = await fixture.FreshWorldAsync();
         await ManyAsync(world, 20_000, "@now::timestamptz - interval '10 days' - n * interval '1 second'");
 
         // Leases of their own: what keeps them apart is the rows.

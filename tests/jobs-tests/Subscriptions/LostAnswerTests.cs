@@ -89,7 +89,7 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
         await using var world = await fixture.WorldAsync();
         var subscription = await world.DueAsync("ada");
         await world.Stripe.FaultAsync("hang_after", FirstCreation);
-        using (var process = world.Start("autopayment", "--as-of", AsOf(Morning)))
+        using (var process = world.StartPublished("autopayment", "--as-of", AsOf(Morning)))
         {
             await world.Stripe.HeldAsync();
             process.Kill();

@@ -195,7 +195,7 @@ public sealed class BusinessMetricsTests(PostgresFixture fixture)
     [Fact]
     public async Task No_figure_reads_a_large_table_from_end_to_end()
     {
-        await using var world = await fixture.WorldAsync();
+        await using var world = await fixture.FreshWorldAsync();
         await world.ExecuteAsync(
             """
             INSERT INTO users (email) SELECT n || '@example.test' FROM generate_series(1, 1000) AS n;

@@ -18,7 +18,7 @@ public sealed class OtlpTests(PostgresFixture fixture)
         world.Environment["OTEL_EXPORTER_OTLP_HEADERS"] = "x-api-key=secretheader";
         world.Environment["OTEL_RESOURCE_ATTRIBUTES"] = "deployment.environment.name=tests";
 
-        var result = await world.RunAsync("autopayment");
+        var result = await world.RunPublishedAsync("autopayment");
 
         Assert.True(result is { ExitCode: 0 }, result.ToString());
         Assert.DoesNotContain("Not told", result.Stderr, StringComparison.Ordinal);
@@ -58,7 +58,7 @@ public sealed class OtlpTests(PostgresFixture fixture)
         world.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://{collector.Address}";
         world.Environment["OTEL_SERVICE_NAME"] = "club-jobs";
 
-        Assert.True(await world.RunAsync("expire-subscriptions") is { ExitCode: 0, Stderr: "" });
+        Assert.True(await world.RunPublishedAsync("expire-subscriptions") is { ExitCode: 0, Stderr: "" });
 
         var points = OtlpPoint.Of(collector.Requests);
         var expired = Assert.Single(points, p => p.Name == "jobs_items_total" && p.Attributes["outcome"] == "expired");
@@ -76,7 +76,7 @@ public sealed class OtlpTests(PostgresFixture fixture)
         world.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://{collector.Address}";
         world.Environment["RENEWAL_RETRY_DAYS"] = "nonsense";
 
-        Assert.Equal(1, (await world.RunAsync("expire-subscriptions")).ExitCode);
+        Assert.Equal(1, (await world.RunPublishedAsync("expire-subscriptions")).ExitCode);
 
         var run = Assert.Single(OtlpSpan.Of(collector.Requests), s => s.Parent.Length == 0);
         Assert.True(run.Failed);

@@ -104,7 +104,7 @@ public sealed class SinkTroubleTests(PostgresFixture fixture)
         await SinkTests.DueAsync(world, 10);
         SinkTests.Everything(world, "/nowhere/at/all", sink.Address);
         await using var blocker = await LeaseTests.BlockAsync(world);
-        using var run = world.Start(Job, "--output", "json");
+        using var run = world.StartPublished(Job, "--output", "json");
         await LeaseTests.UntilAsync(world, "SELECT EXISTS (SELECT FROM leases)");
         var clock = Stopwatch.StartNew();
 
@@ -124,7 +124,7 @@ public sealed class SinkTroubleTests(PostgresFixture fixture)
         await using var world = await fixture.WorldAsync();
         await using var sink = new HttpSink(Manner.Never);
         world.Environment["PUSHGATEWAY_URL"] = $"http://{sink.Address}";
-        using var run = world.Start(Job, "--output", "json");
+        using var run = world.StartPublished(Job, "--output", "json");
         await sink.UntilAsync(sent => sent.Count > 0);
 
         run.Signal("TERM");

@@ -12,6 +12,7 @@ namespace Jobs.Tests.Terminals;
 /// A minute of a busy counter on a bad day: ten stations queue payments, three process-payment-queue run at a time and are killed at
 /// random, readers are declined at, left, taken by others and go offline, and SumUp loses replies.
 /// </summary>
+[Trait("Category", "Proof")]
 public sealed class CounterRushTests(PostgresFixture fixture)
 {
     private static readonly TimeSpan Rush = TimeSpan.FromSeconds(
@@ -44,7 +45,7 @@ public sealed class CounterRushTests(PostgresFixture fixture)
         {
             while (clock.Elapsed < Rush)
             {
-                using var process = counter.World.Start("process-payment-queue", "--output", "json");
+                using var process = counter.World.StartPublished("process-payment-queue", "--output", "json");
                 var end = process.EndAsync();
                 if (await Task.WhenAny(end, Task.Delay(Random.Shared.Next(400, 5000))) != end)
                 {

@@ -72,14 +72,14 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
         await counter.Merchant.SetOnlineAsync("B", false);
         await counter.Merchant.FaultAsync("drop_before", "/checkout$", "POST", nth: 1);
         var unknown = await counter.QueueAsync(MemberScene.Ada, 1000, "first");
-        using var run = counter.World.Start("process-payment-queue", "--output", "json");
+        using var run = counter.World.StartPublished("process-payment-queue", "--output", "json");
         await Eventually.HoldsAsync(async () => await counter.PlaceAsync(unknown) == "unknown no_answer");
         run.Signal("TERM");
         await run.EndAsync();
         var second = await counter.QueueAsync(MemberScene.Ada, 1000, "second");
         var other = await counter.QueueAsync("bea");
 
-        using var again = counter.World.Start("process-payment-queue", "--output", "json");
+        using var again = counter.World.StartPublished("process-payment-queue", "--output", "json");
         await Task.Delay(3000);
         again.Signal("TERM");
         await again.EndAsync();
@@ -176,7 +176,7 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
         await counter.Merchant.SetClockAsync(DateTimeOffset.UtcNow);
         await counter.Merchant.ScriptAsync("SOLO-1", new { start_after_ms = 20, after_ms = 1000 });
         var open = await counter.QueueAsync("ada");
-        using (var killed = counter.World.Start("process-payment-queue", "--output", "json"))
+        using (var killed = counter.World.StartPublished("process-payment-queue", "--output", "json"))
         {
             await Eventually.HoldsAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
             killed.Kill();
@@ -219,7 +219,7 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
         counter.World.Environment["JOBS_TERMINAL_NOT_PAID_AFTER"] = "1h";
         var payment = await counter.QueueAsync("ada");
         await counter.Merchant.FaultAsync("drop_before", "/checkout$", "POST", nth: 1);
-        using (var run = counter.World.Start("process-payment-queue", "--output", "json"))
+        using (var run = counter.World.StartPublished("process-payment-queue", "--output", "json"))
         {
             await Eventually.HoldsAsync(async () => await counter.PlaceAsync(payment) == "unknown no_answer");
             run.Signal("TERM");

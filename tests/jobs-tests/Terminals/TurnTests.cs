@@ -18,10 +18,10 @@ public sealed class TurnTests(PostgresFixture fixture)
         var second = await counter.QueueAsync("bea");
         await using var source = counter.World.Source();
         await using var db = new Db(source);
-        using var stop = new StopSignal();
-        using var result = new RunResult("process-payment-queue", OutputFormat.Text, items: false);
+        using var stop = new StopSignal(JobInProcess.Silent);
+        using var result = new RunResult(Stream.Null, "process-payment-queue", OutputFormat.Text, items: false);
         var queue = new TerminalQueue(
-            db, new JobRun(Guid.CreateVersion7(), Catalogue.Find("process-payment-queue"), new RunOptions(), result, stop, db, NullLogger.Instance));
+            db, new JobRun(Guid.CreateVersion7(), Catalogue.Find("process-payment-queue"), new RunOptions(), result, stop, db, NullLogger.Instance, new Progress(JobInProcess.Silent)));
         var terminals = (await counter.World.QueryAsync("SELECT id FROM payment_terminals ORDER BY id")).Select(row => (long)row.id).ToList();
 
         var claimed = await queue.ClaimAsync((await queue.HeadAsync())!, terminals[0]);

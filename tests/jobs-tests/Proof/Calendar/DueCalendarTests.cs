@@ -53,7 +53,7 @@ public sealed class DueCalendarTests(PostgresFixture fixture)
                 var rows = await SeedAsync(world, user, plan, [.. ends, .. new[] { -1, 0, 1 }.Select(off => now.AddHours(-72).AddMicroseconds(off))]);
                 world.Environment["JOBS_TIME_ZONE"] = zone.Id;
 
-                var run = (await world.RunAsync("expire-subscriptions", "--as-of", AsOf(now), "--dry-run")).Done();
+                var run = (await world.RunPublishedAsync("expire-subscriptions", "--as-of", AsOf(now), "--dry-run")).Done();
 
                 var expected = rows.Where(row => now - row.End > TimeSpan.FromHours(72)).Select(row => row.Id).ToHashSet();
                 Same(rows, expected, Items(run, "expired"), $"expire-subscriptions in {zone} at {now:O}");
@@ -80,7 +80,7 @@ public sealed class DueCalendarTests(PostgresFixture fixture)
                 """,
                 new { user, made })).Select(row => ((long)row.id, (DateTime)row.created_at)).ToList();
 
-            var run = (await world.RunAsync("expire-payments", "--as-of", AsOf(now), "--dry-run")).Done();
+            var run = (await world.RunPublishedAsync("expire-payments", "--as-of", AsOf(now), "--dry-run")).Done();
 
             Same(rows, [.. rows.Where(row => now - row.Item2 > TimeSpan.FromHours(168)).Select(row => row.Item1)], Items(run, "expired"), $"expire-payments at {now:O}");
             Evidence.Record("expire-payments", Trouble.Calendar, rows.Count);

@@ -81,7 +81,7 @@ public sealed class MemberCalendarTests(PostgresFixture fixture)
                 }
 
                 var now = run % 2 == 0 ? zone.StartOfDay(today) : zone.StartOfDay(today.AddDays(1)).AddMicroseconds(-1);
-                (await world.RunAsync("renewal-reminder", "--as-of", AsOf(now))).Done();
+                (await world.RunPublishedAsync("renewal-reminder", "--as-of", AsOf(now))).Done();
                 var actual = (await world.QueryAsync("SELECT substr(dedupe_key, 18) AS key FROM notifications WHERE kind = 'renewal_reminder'")).Select(row => (string)row.key).ToHashSet(StringComparer.Ordinal);
                 Assert.True(
                     expected.SetEquals(actual),
@@ -114,7 +114,7 @@ public sealed class MemberCalendarTests(PostgresFixture fixture)
             await world.ExecuteAsync("DELETE FROM daily_stats");
             world.Environment["JOBS_TIME_ZONE"] = zone.Id;
             var (from, to) = (new DateTime(2027, Evidence.Full ? 2 : 9, 1), new DateTime(Evidence.Full ? 2029 : 2027, 11, 30));
-            (await world.RunAsync("daily-stats", "--as-of", AsOf(zone.StartOfDay(to.AddDays(1)).AddHours(1)), "--from", Day(from), "--to", Day(to))).Done();
+            (await world.RunPublishedAsync("daily-stats", "--as-of", AsOf(zone.StartOfDay(to.AddDays(1)).AddHours(1)), "--from", Day(from), "--to", Day(to))).Done();
             var rows = (await world.QueryAsync("SELECT stat_date::timestamp AS day, (data ->> 'payments')::int AS payments, (data -> 'revenue' ->> 'eur')::int AS eur FROM daily_stats")).ToList();
             Assert.Equal((to - from).Days + 1, rows.Count);
             foreach (var row in rows)

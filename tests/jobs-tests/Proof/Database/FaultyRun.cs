@@ -21,7 +21,7 @@ internal static class FaultyRun
 
     public static bool MovesMoney(this Scenario scenario) => Money.Contains(scenario.Job);
 
-    /// <summary>The scenarios that `make test` takes: the first of each job, and all of the money jobs.</summary>
+    /// <summary>The scenarios that `make proof-sample` takes: the first of each job, and all of the money jobs.</summary>
     public static TheoryData<string> Names()
     {
         var all = Scenarios.Names().Select(row => Scenarios.Find(row.Data));
@@ -31,7 +31,7 @@ internal static class FaultyRun
     /// <summary>Those of jobs that log in with the role that reads and writes rows, and keep to the common command line.</summary>
     public static TheoryData<string> NamesOfRuns() => Where(_ => true);
 
-    /// <summary>In `make test` the money jobs alone. What backup-database dumps comes by an address of its own, past the proxy.</summary>
+    /// <summary>In `make proof-sample` the money jobs alone. What backup-database dumps comes by an address of its own, past the proxy.</summary>
     public static TheoryData<string> NamesOfMoney() => Where(scenario => scenario.MovesMoney() || (Evidence.Full && scenario.Job != "backup-database"));
 
     /// <summary>Every scenario whose round trips a proxy sees and whose result is that of a run.</summary>

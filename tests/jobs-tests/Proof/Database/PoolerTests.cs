@@ -79,7 +79,7 @@ public sealed class PoolerTests(PostgresFixture fixture, PoolerOfTests pooler) :
             await rig.RerunAsync(world);
             await rig.CompareAsync(world);
         },
-        reuse: false));
+        fresh: true));
     }
 
     [Theory]

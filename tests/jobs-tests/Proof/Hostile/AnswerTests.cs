@@ -25,7 +25,7 @@ public sealed class AnswerTests(PostgresFixture fixture)
     {
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
         var calls = (await rig.UndisturbedAsync()).ProviderCalls;
-        await Evidence.EveryAsync(rig.Job, Trouble.HostileInput, Cases(rig.Job, calls), one => rig.InWorldAsync(world => TryAsync(rig, world, one), reuse: true));
+        await Evidence.EveryAsync(rig.Job, Trouble.HostileInput, Cases(rig.Job, calls), one => rig.InWorldAsync(world => TryAsync(rig, world, one)));
     }
 
     private static IEnumerable<Case> Cases(string job, int calls)
@@ -70,7 +70,7 @@ public sealed class AnswerTests(PostgresFixture fixture)
             // Now, by the clock of the fake as well: what a lie has hidden is found by those that look for it.
             foreach (var finder in Finders)
             {
-                var found = await world.RunAsync(finder);
+                var found = await world.RunPublishedAsync(finder);
                 Assert.True(found.ExitCode == 0, $"{finder}: {found}");
             }
 

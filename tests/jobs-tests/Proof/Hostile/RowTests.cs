@@ -124,7 +124,7 @@ public sealed class RowTests(PostgresFixture fixture)
 
     private static async Task RunAsync(JobWorld world, string job, params string[] args)
     {
-        var result = await world.RunAsync(job, args);
+        var result = await world.RunPublishedAsync(job, args);
         Assert.True(result.ExitCode is 0 or 1, result.ToString());
         Mistake.NothingToHide(result, world.Environment);
         Mistake.OneObject(result);
@@ -136,7 +136,7 @@ public sealed class RowTests(PostgresFixture fixture)
     {
         foreach (var output in new[] { "text", "json" })
         {
-            using var process = world.Start("jobctl", [.. args, "--output", output]);
+            using var process = world.StartPublished("jobctl", [.. args, "--output", output]);
             var result = await process.EndAsync();
             Assert.True(result.ExitCode is 0 or 1, result.ToString());
             Mistake.NothingToHide(result, world.Environment);

@@ -130,7 +130,7 @@ internal sealed class RealWalk(JobWorld world) : IAsyncDisposable
         _ => "expire-payments",
     };
 
-    private JobProcess Start(Deed deed) => world.Start(
+    private JobProcess Start(Deed deed) => world.StartPublished(
         NameOf(deed.Job),
         deed.Job == JobKind.Autopayment
             ? ["--output", "json", "--only", _subscriptions[deed.On].ToString(CultureInfo.InvariantCulture)]

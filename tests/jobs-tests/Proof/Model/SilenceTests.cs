@@ -26,8 +26,8 @@ public sealed class SilenceTests(PostgresFixture fixture)
         var (world, payment) = await UnansweredAsync(TimeSpan.FromDays(8), sentAgo);
         await using var _ = world;
 
-        var dry = (await world.RunAsync("expire-payments", "--dry-run")).Done();
-        var run = (await world.RunAsync("expire-payments")).Done();
+        var dry = (await world.RunPublishedAsync("expire-payments", "--dry-run")).Done();
+        var run = (await world.RunPublishedAsync("expire-payments")).Done();
 
         Assert.Equal((dry.Counter("left"), dry.Counter("expired")), (run.Counter("left"), run.Counter("expired")));
         Assert.Equal(status == "expired" ? 1 : 0, run.Counter("expired"));

@@ -69,7 +69,7 @@ public sealed class SmtpFaultTests : IDisposable
         {
             await using var scene = await SeededAsync();
             scene.Server.Fault(fault);
-            using (var process = scene.World.Start("send-notifications", "--output", "json", "--as-of", MailScene.Noon, "--connections", "1"))
+            using (var process = scene.World.StartPublished("send-notifications", "--output", "json", "--as-of", MailScene.Noon, "--connections", "1"))
                 RunEnds.InASentence(await process.EndAsync(RunEnds.Patience), Password, Convert.ToBase64String(Encoding.UTF8.GetBytes($"\0club\0{Password}")));
 
             // What the other side hung up on, or never sent an answer to, is over for it as well.

@@ -144,7 +144,7 @@ public sealed class StripeFaultTests(PostgresFixture fixture)
 
     private static async Task<JobResult> RunAsync(CrashRig rig, JobWorld world, params string[] args)
     {
-        using var process = args.Length == 0 ? rig.Start(world) : world.Start(rig.Job, ["--output", "json", .. args]);
+        using var process = args.Length == 0 ? rig.Start(world) : world.StartPublished(rig.Job, ["--output", "json", .. args]);
         var run = await process.EndAsync(RunEnds.Patience);
         Assert.Contains((await world.Stripe.RequestsAsync()).Recent, request => request.Fault is not null);
         RunEnds.InASentence(run, "sk_test_fake");

@@ -103,7 +103,7 @@ public sealed class SumUpFaultTests(PostgresFixture fixture)
 
     private static async Task RunAsync(CounterScene counter)
     {
-        using var process = counter.World.Start(Job, "--output", "json", "--drain-for", "4s");
+        using var process = counter.World.StartPublished(Job, "--output", "json", "--drain-for", "4s");
         var run = await process.EndAsync(Patience);
         Assert.Contains(await counter.Merchant.RequestsAsync(), request => request.Fault is not null);
         await counter.Merchant.ClearFaultsAsync();

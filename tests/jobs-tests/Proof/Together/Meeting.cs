@@ -43,7 +43,7 @@ internal sealed class Meeting(PostgresFixture fixture, Schedule schedule)
         _merchant = schedule.Jobs.Contains("process-payment-queue") ? await MerchantAsync() : null;
         await using var mails = schedule.Jobs.Contains("send-notifications") ? SmtpServer.Start() : null;
         _day = new BusyDay(schedule.Jobs, _merchant, _mails = mails);
-        await new CrashRig(fixture, new Scenario("a busy day", schedule.Jobs[0], [], _day.SeedAsync)).InWorldAsync(HoldAsync, reuse: !schedule.HasTwice);
+        await new CrashRig(fixture, new Scenario("a busy day", schedule.Jobs[0], [], _day.SeedAsync)).InWorldAsync(HoldAsync, fresh: schedule.HasTwice);
     }
 
     /// <summary>The first of the jobs alone, on the same day.</summary>
