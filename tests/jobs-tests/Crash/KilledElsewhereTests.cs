@@ -10,7 +10,6 @@ namespace Jobs.Tests.Crash;
 /// A run is killed on a host of which the next run knows nothing, as when Kubernetes starts the next pod elsewhere. Whenever that one is
 /// started, it waits until the dead run's lease has run out, does not skip, and does the rest.
 /// </summary>
-[Trait("Category", "Proof")]
 public sealed class KilledElsewhereTests(PostgresFixture fixture)
 {
     private static readonly TimeSpan Life = TimeSpan.FromSeconds(3);
@@ -20,6 +19,7 @@ public sealed class KilledElsewhereTests(PostgresFixture fixture)
 
     [Theory]
     [MemberData(nameof(Scenarios.NamesOfScheduled), MemberType = typeof(Scenarios))]
+    [Trait("Category", "Proof")]
     public async Task The_next_run_does_the_rest_whenever_it_is_started(string scenario)
     {
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
@@ -53,7 +53,7 @@ public sealed class KilledElsewhereTests(PostgresFixture fixture)
         world.Environment["STRIPE_MAX_REQUESTS_PER_SECOND"] = "10";
         for (var kill = 1; kill <= 3; kill++)
         {
-            using var run = world.Start("autopayment", "--as-of", "2026-11-20T05:00:00Z");
+            using var run = world.StartPublished("autopayment", "--as-of", "2026-11-20T05:00:00Z");
             await Eventually.HoldsAsync(async () => run.HasExited || await StoppedRunTests.ChargedAsync(world) >= kill * due / 5);
             Assert.False(run.HasExited, $"ended before it was killed: {(run.HasExited ? await run.EndAsync() : null)}");
             run.Kill();
@@ -61,7 +61,7 @@ public sealed class KilledElsewhereTests(PostgresFixture fixture)
             await LeaseTests.MoveElsewhereAsync(world, Life);
         }
 
-        var last = await world.RunAsync("autopayment", "--as-of", "2026-11-20T05:00:00Z");
+        var last = await world.RunPublishedAsync("autopayment", "--as-of", "2026-11-20T05:00:00Z");
 
         Assert.Equal((0, "succeeded"), (last.ExitCode, last.Json.GetProperty("status").GetString()));
         Assert.Equal(due, await StoppedRunTests.ChargedAsync(world));

@@ -109,7 +109,7 @@ public sealed class LeaseTests(PostgresFixture fixture)
     {
         await using var world = await fixture.WorldAsync();
         await DueAsync(world, 3);
-        using (var killed = world.Start(Job))
+        using (var killed = world.StartPublished(Job))
         {
             await using var blocker = await BlockAsync(world);
             await UntilAsync(world, "SELECT EXISTS (SELECT FROM leases)");
@@ -198,7 +198,7 @@ public sealed class LeaseTests(PostgresFixture fixture)
         await DueAsync(world, 1);
         var holder = Guid.NewGuid();
         await HoldAsync(world, Elsewhere(holder), TimeSpan.FromMinutes(5));
-        using var waiting = world.Start(Job, "--output", "json");
+        using var waiting = world.StartPublished(Job, "--output", "json");
         await WaitsAsync(world);
         var clock = Stopwatch.StartNew();
 
@@ -273,7 +273,7 @@ public sealed class LeaseTests(PostgresFixture fixture)
         await using var world = await fixture.WorldAsync();
         var holder = Elsewhere(Guid.NewGuid());
         await HoldAsync(world, holder, TimeSpan.FromMinutes(5));
-        using var waiting = world.Start(Job, "--output", "json");
+        using var waiting = world.StartPublished(Job, "--output", "json");
         await WaitsAsync(world);
 
         waiting.Kill();
