@@ -24,6 +24,9 @@ if ! command -v clang > /dev/null && ! command -v gcc > /dev/null; then
 fi
 
 rm -rf "$app" artifacts/jobs
+# The stamp is as old as this: a source that is edited while they are compiled is compiled again next time.
+mkdir -p "$app"
+touch "$app/.begun"
 # Beside the program the SDK puts what a debugger wants, and what each job would need to be started by `dotnet`.
 dotnet publish docker/app/app.csproj -c Release -o artifacts/obj/app/published --nologo -v quiet
 mkdir -p "$app"
@@ -35,4 +38,4 @@ for host in jobs/*/*.csproj migrations/*.csproj; do
     ln -s jobs "$app/$job"
     ln -s "../../app/$job" "artifacts/jobs/$job/$job"
 done
-touch "$stamp"
+mv "$app/.begun" "$stamp"
