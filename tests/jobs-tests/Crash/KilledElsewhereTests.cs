@@ -10,7 +10,6 @@ namespace Jobs.Tests.Crash;
 /// A run is killed on a host of which the next run knows nothing, as when Kubernetes starts the next pod elsewhere. Whenever that one is
 /// started, it waits until the dead run's lease has run out, does not skip, and does the rest.
 /// </summary>
-[Trait("Category", "Proof")]
 public sealed class KilledElsewhereTests(PostgresFixture fixture)
 {
     private static readonly TimeSpan Life = TimeSpan.FromSeconds(3);
@@ -20,6 +19,7 @@ public sealed class KilledElsewhereTests(PostgresFixture fixture)
 
     [Theory]
     [MemberData(nameof(Scenarios.NamesOfScheduled), MemberType = typeof(Scenarios))]
+    [Trait("Category", "Proof")]
     public async Task The_next_run_does_the_rest_whenever_it_is_started(string scenario)
     {
         var rig = new CrashRig(fixture, Scenarios.Find(scenario));
