@@ -94,7 +94,7 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
 
         run.Kill();
 
-        await BackupScene.UntilAsync(() => !BackupScene.Lives(at), $"{program} ends");
+        await Eventually.HoldsAsync(() => !BackupScene.Lives(at), BackupScene.Patience, $"{program} ends");
         await CheckAsync(world, folder, good, content);
         folder.Delete(recursive: true);
     }
@@ -103,9 +103,10 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
     private static async Task<int> AtWorkAsync(JobProcess run, DirectoryInfo folder, string program)
     {
         int? at = null;
-        await BackupScene.UntilAsync(
+        await Eventually.HoldsAsync(
             () => (at = BackupScene.Below(run.Id).Cast<int?>().FirstOrDefault(id => BackupScene.NameOf(id!.Value) == program)) is not null
                 && (program != "pg_dump" || folder.EnumerateFiles("*.part").Any(f => f.Length > 100_000)),
+            BackupScene.Patience,
             $"{program} is at work");
         return at!.Value;
     }
@@ -146,7 +147,7 @@ public sealed class BackupKillTests(PostgresFixture fixture, Cleanup.SharedS3 sh
         await somebody.OpenAsync(TestContext.Current.CancellationToken);
 
         using var run = world.StartPublished("backup-database", "--output", "json");
-        await BackupScene.UntilAsync(async () => await world.ScalarAsync<bool>(Waiting, new { left }), "it is told to end");
+        await world.UntilAsync(Waiting, new { left }, BackupScene.Patience);
         await Task.Delay(TimeSpan.FromSeconds(5.5), TestContext.Current.CancellationToken);
         await somebody.CloseAsync();
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -12,8 +11,6 @@ namespace Jobs.Tests.Backups;
 /// <summary>A small business to back up, a folder for it, and what is found there afterwards.</summary>
 internal static class BackupScene
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
-
     /// <summary>Rows in many tables, receipts among them, under the login for backups; the folder is the world's own.</summary>
     public static async Task<(JobWorld World, DirectoryInfo Folder)> BusinessAsync(this PostgresFixture fixture)
     {
@@ -117,13 +114,8 @@ internal static class BackupScene
         return folder;
     }
 
-    public static async Task UntilAsync(Func<Task<bool>> what, string description)
-    {
-        for (var clock = Stopwatch.StartNew(); !await what(); await Task.Delay(50))
-            Assert.True(clock.Elapsed < Patience, $"in vain: {description}");
-    }
-
-    public static Task UntilAsync(Func<bool> what, string description) => UntilAsync(() => Task.FromResult(what()), description);
+    /// <summary>What programs of PostgreSQL's are at takes its time.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     /// <summary>The processes below one, with what they are called.</summary>
     public static IReadOnlyList<int> Below(int process)
@@ -154,7 +146,7 @@ internal static class BackupScene
     }
 
     /// <summary>The world's own connections were ended with the database that they were in: each is found out once.</summary>
-    public static Task ConnectAnewAsync(this JobWorld world) => UntilAsync(
+    public static Task ConnectAnewAsync(this JobWorld world) => Eventually.HoldsAsync(
         async () =>
         {
             try
@@ -166,6 +158,7 @@ internal static class BackupScene
                 return false;
             }
         },
+        Patience,
         "a connection");
 
     public static string NameOf(int process)

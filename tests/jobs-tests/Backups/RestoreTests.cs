@@ -46,7 +46,7 @@ public sealed class RestoreTests(PostgresFixture fixture)
 
         await world.NoScratchAsync();
         // As its owner: the grants are the next line of the README.
-        var environment = new Dictionary<string, string?>(world.Environment, StringComparer.Ordinal) { ["DATABASE_URL"] = world.BackupUrl(restored), ["MAIL_FROM"] = "a@example.test" };
+        var environment = world.EnvironmentWith(("DATABASE_URL", world.BackupUrl(restored)), ("MAIL_FROM", "a@example.test"));
         using (var autopayment = JobProcess.Start("autopayment", environment, "--output", "json"))
             Assert.Equal("skipped", (await autopayment.EndAsync()).Json.GetProperty("status").GetString());
         using (var match = JobProcess.Start("match-successful-payments", environment, "--output", "json"))

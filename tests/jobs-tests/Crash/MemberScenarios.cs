@@ -1,3 +1,4 @@
+using Jobs.Tests.Members;
 using Jobs.Tests.Rig;
 using Jobs.Tests.Subscriptions;
 
@@ -75,8 +76,8 @@ internal static class MemberScenarios
     /// <summary>A basic member with an order to pay and 9.00 EUR paid for nothing in particular; no subscription yet.</summary>
     private static async Task SeedAsync(JobWorld world)
     {
-        await world.ExecuteAsync("INSERT INTO users (name, role) VALUES ('desk', 'staff')");
-        var member = await world.UserAsync("ada");
+        await world.SeedDeskAsync();
+        const long member = MemberScene.Ada;
         await world.PlanAsync();
         await world.OrderAsync(member);
         await world.ExecuteAsync(

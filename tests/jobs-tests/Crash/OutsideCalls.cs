@@ -65,8 +65,7 @@ internal sealed class SmtpSteps(JobWorld world, SmtpServer server, int mails) : 
     {
         await server.HeldAsync(TimeSpan.FromSeconds(90));
         // Whatever the server does with the text: the last byte has left.
-        while (_at == SmtpStep.Text && await world.ScalarAsync<long>("SELECT count(*) FROM notifications WHERE handed_over_at IS NOT NULL AND status = 'sending'") == 0)
-            await Task.Delay(10);
+        await Eventually.HoldsAsync(async () => _at != SmtpStep.Text || await world.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM notifications WHERE handed_over_at IS NOT NULL AND status = 'sending')"));
         await Task.Delay(_at == SmtpStep.Text ? 100 : 0);
     }
 

@@ -8,22 +8,6 @@ namespace Jobs.Tests.Crash;
 /// <summary>Rows and PaymentIntents as an earlier run, an application or the customer left them.</summary>
 internal static class Seeds
 {
-    /// <summary>A subscription payment. Without a provider id its answer never came.</summary>
-    public static Task<long> PaymentAsync(
-        this JobWorld world, long userId, long subscriptionId, string status, DateTime createdAt, string? intent = null, string? failure = null,
-        DateTime? periodStart = null) =>
-        world.ScalarAsync<long>(
-            """
-            INSERT INTO payments (user_id, subscription_id, plan_id, purpose, amount_minor, currency, status, method, provider, provider_payment_id,
-                                  provider_customer_id, provider_payment_method_id, period_start, failure_code, created_at)
-            SELECT u.id, s.id, s.plan_id, 'subscription', p.amount_minor, p.currency, @status, 'card', 'stripe', @intent,
-                   u.provider_customer_id, u.default_payment_method_id, coalesce(@periodStart, s.ended_at)::date, @failure, @createdAt
-            FROM users AS u, subscriptions AS s JOIN plans AS p ON p.id = s.plan_id
-            WHERE u.id = @userId AND s.id = @subscriptionId
-            RETURNING id
-            """,
-            new { userId, subscriptionId, status, createdAt, intent, failure, periodStart });
-
     /// <summary>Makes the payment a renewal attempt of ours: key and request frozen on the row, sent when told.</summary>
     /// <returns>The key and the request.</returns>
     public static async Task<(string Key, string Request)> AsAttemptAsync(this JobWorld world, long paymentId, string sentAgo)
@@ -83,6 +67,46 @@ internal static class Seeds
                 },
             },
         });
+
+    /// <summary>Receipt and audit of a success, as the jobs write them.</summary>
+    public static Task BookAsync(this JobWorld world, long payment, int year, int receipt) => world.ExecuteAsync(
+        """
+        UPDATE payments SET succeeded_at = created_at WHERE id = @payment;
+        INSERT INTO receipts (number, payment_id, amount_minor, currency, issued_at)
+        SELECT @year || '-' || lpad(@receipt::text, 6, '0'), id, amount_minor, currency, created_at FROM payments WHERE id = @payment;
+        INSERT INTO receipt_counters (series, year, last_number) VALUES ('R', @year, @receipt) ON CONFLICT (series, year) DO UPDATE SET last_number = excluded.last_number;
+        INSERT INTO audit_logs (action, subject_type, subject_id) VALUES ('payment.succeeded', 'payment', @payment);
+        """,
+        new { payment, year, receipt });
+
+    /// <summary>A subscription's last payment, booked as the jobs book it, and what became of the money at Stripe.</summary>
+    public static async Task LastPaidAsync(
+        this JobWorld world, string name, long user, long subscription, DateTime at, DateTime periodStart, (int Year, int Number) receipt, DateTime reversedAt,
+        long? refunded, string? dispute)
+    {
+        var payment = await world.PaymentAsync(user, subscription, "succeeded", at, $"pi_{name}", periodStart: periodStart);
+        await world.BookAsync(payment, receipt.Year, receipt.Number);
+        await world.ExecuteAsync("UPDATE subscriptions SET payment_id = @payment WHERE id = @subscription", new { payment, subscription });
+        await world.Stripe.SeedAsync(new
+        {
+            payment_intents = new[]
+            {
+                new
+                {
+                    id = $"pi_{name}",
+                    amount = 1000,
+                    currency = "eur",
+                    customer = $"cus_{name}",
+                    payment_method = $"pm_{name}",
+                    status = "succeeded",
+                    created = at.ToString("O", CultureInfo.InvariantCulture),
+                    amount_refunded = refunded,
+                    dispute,
+                    reversed_at = reversedAt.ToString("O", CultureInfo.InvariantCulture),
+                },
+            },
+        });
+    }
 
     private static string Text(long id) => id.ToString(CultureInfo.InvariantCulture);
 }

@@ -34,12 +34,8 @@ public sealed class StoppedRunTests(PostgresFixture fixture)
         try
         {
             using var run = world.StartPublished("autopayment", "--output", "json", "--as-of", "2026-11-20T05:00:00Z");
-            while (await ChargedAsync(world) < Due / 4)
-            {
-                Assert.False(run.HasExited, "ended before it could be stopped");
-                await Task.Delay(50);
-            }
-
+            await Eventually.HoldsAsync(async () => run.HasExited || await ChargedAsync(world) >= Due / 4);
+            Assert.False(run.HasExited, "ended before it could be stopped");
             var clock = Stopwatch.StartNew();
             run.Signal("TERM");
             var stopped = await run.EndAsync();

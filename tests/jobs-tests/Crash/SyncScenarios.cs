@@ -72,35 +72,7 @@ internal static class SyncScenarios
     {
         var user = await world.UserAsync(name);
         var subscription = await world.SubscriptionAsync(user, plan, PeriodEnd);
-        var payment = await world.PaymentAsync(user, subscription, "succeeded", Scenario.Now.AddDays(-5), $"pi_{name}", periodStart: PeriodEnd.AddMonths(-1));
-        await world.ExecuteAsync(
-            """
-            UPDATE payments SET succeeded_at = created_at WHERE id = @payment;
-            UPDATE subscriptions SET payment_id = @payment WHERE id = @subscription;
-            INSERT INTO receipts (number, payment_id, amount_minor, currency, issued_at) SELECT '2026-00000' || @receipt, id, amount_minor, currency, created_at FROM payments WHERE id = @payment;
-            INSERT INTO receipt_counters (series, year, last_number) VALUES ('R', 2026, @receipt) ON CONFLICT (series, year) DO UPDATE SET last_number = excluded.last_number;
-            INSERT INTO audit_logs (action, subject_type, subject_id) VALUES ('payment.succeeded', 'payment', @payment);
-            """,
-            new { payment, subscription, receipt });
-        await world.Stripe.SeedAsync(new
-        {
-            payment_intents = new[]
-            {
-                new
-                {
-                    id = $"pi_{name}",
-                    amount = 1000,
-                    currency = "eur",
-                    customer = $"cus_{name}",
-                    payment_method = $"pm_{name}",
-                    status = "succeeded",
-                    created = Text(Scenario.Now.AddDays(-5)),
-                    amount_refunded = refunded,
-                    dispute,
-                    reversed_at = Text(Recently),
-                },
-            },
-        });
+        await world.LastPaidAsync(name, user, subscription, Scenario.Now.AddDays(-5), PeriodEnd.AddMonths(-1), (2026, receipt), Recently, refunded, dispute);
     }
 
     private static string Text(DateTime at) => at.ToString("O", CultureInfo.InvariantCulture);

@@ -8,11 +8,6 @@ namespace Jobs.Tests.Dashboard;
 
 public sealed class DashboardTests(PostgresFixture fixture)
 {
-    private static readonly Dictionary<string, string?> Nowhere = new(StringComparer.Ordinal)
-    {
-        ["DATABASE_URL"] = "postgresql://u:p%40ss%2Fword@127.0.0.1:1/none",
-    };
-
     [Fact]
     public async Task It_shows_terminals_queue_payments_totals_and_locks_as_one_object()
     {
@@ -97,7 +92,7 @@ public sealed class DashboardTests(PostgresFixture fixture)
     public async Task Hundreds_of_payments_are_counted_and_the_newest_listed()
     {
         await using var world = await fixture.WorldAsync();
-        var user = await world.ScalarAsync<long>("INSERT INTO users (name) VALUES ('Ada') RETURNING id");
+        var user = await world.PersonAsync("Ada");
         await world.ExecuteAsync(
             "INSERT INTO payments (user_id, amount_minor, status, method, succeeded_at) SELECT @user, 100, 'succeeded', 'cash', now() FROM generate_series(1, 450)", new { user });
         var json = await JsonAsync(world);
@@ -118,17 +113,17 @@ public sealed class DashboardTests(PostgresFixture fixture)
     [InlineData("the database cannot be reached (Connection refused); check host and port in DATABASE_URL and that PostgreSQL is running", "dashboard", "--watch")]
     public async Task A_mistake_is_one_line_in_both_forms(string sentence, params string[] args)
     {
-        Assert.Equal(sentence, await Mistake.SentenceAsync("jobctl", Nowhere, args));
-        using var process = JobInProcess.Start("jobctl", Nowhere, ["--output", "json", .. args]);
+        Assert.Equal(sentence, await Mistake.SentenceAsync("jobctl", JobWorld.Nowhere, args));
+        using var process = JobInProcess.Start("jobctl", JobWorld.Nowhere, ["--output", "json", .. args]);
         var result = await process.EndAsync();
-        Assert.Equal(sentence, Mistake.OneSentence("jobctl", result, Nowhere));
+        Assert.Equal(sentence, Mistake.OneSentence("jobctl", result, JobWorld.Nowhere));
         Assert.Equal((sentence, "failed"), (result.Json.GetProperty("error").GetString(), result.Json.GetProperty("status").GetString()));
     }
 
     [Fact]
     public async Task Without_a_command_all_are_named()
     {
-        var sentence = await Mistake.SentenceAsync("jobctl", Nowhere);
+        var sentence = await Mistake.SentenceAsync("jobctl", JobWorld.Nowhere);
         Assert.Matches("^say which command: status, .*dashboard, .*; see jobctl --help$", sentence);
     }
 
@@ -140,8 +135,7 @@ public sealed class DashboardTests(PostgresFixture fixture)
             await Mistake.SentenceAsync("jobctl", [], "dashboard"));
         var server = await fixture.ServerAsync();
         var database = await server.CreateDatabaseAsync();
-        var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = server.UrlFor(database) };
-        Assert.EndsWith("run the job `migrate` first", await Mistake.SentenceAsync("jobctl", environment, "dashboard"), StringComparison.Ordinal);
+        Assert.EndsWith("run the job `migrate` first", await Mistake.SentenceAsync("jobctl", JobWorld.EnvironmentOf(server.UrlFor(database)), "dashboard"), StringComparison.Ordinal);
         await server.DropDatabaseAsync(database);
     }
 

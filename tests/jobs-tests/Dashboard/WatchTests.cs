@@ -132,13 +132,7 @@ public sealed class WatchTests(PostgresFixture fixture)
     {
         await using var server = await ThrowawayPostgres.StartAsync(new ThrowawayOptions { OwnServer = true, Durable = true });
         Assert.SkipUnless(server.Supports(Capability.Restart), server.WhyNot(Capability.Restart) ?? "");
-        var database = await server.CreateDatabaseAsync();
-        var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = server.UrlFor(database) };
-        using (var migrate = JobInProcess.Start("migrate", environment))
-        {
-            Assert.Equal(0, (await migrate.EndAsync()).ExitCode);
-        }
-
+        var (database, environment) = await JobWorld.MigratedAsync(server);
         await using var follower = Follower.Start(environment, "--output", "json");
         await follower.LineAsync("0 terminals");
         await server.StopAsync(immediate: true);
@@ -158,7 +152,7 @@ public sealed class WatchTests(PostgresFixture fixture)
     {
         await using var world = await fixture.CounterAsync();
         await using var proxy = await PostgresProxy.StartAsync(world.Server.Host, world.Server.Port);
-        world.Environment["DATABASE_URL"] = Crash.CrashRig.Through(proxy, world.Server, world.Environment["DATABASE_URL"]!);
+        world.Environment["DATABASE_URL"] = world.Through(proxy.Port);
         await using var follower = Follower.Start(world);
         await follower.LineAsync("2 terminals");
         proxy.Pause();

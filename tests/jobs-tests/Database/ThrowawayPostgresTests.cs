@@ -147,14 +147,14 @@ public sealed class ThrowawayPostgresTests(PostgresFixture fixture)
         };
         start.Environment[NoteVariable] = note;
         using var parent = Process.Start(start)!;
-        await UntilAsync(() => parent.HasExited || File.ReadAllText(note).EndsWith('\n'), "the parent has started its server");
+        await Eventually.HoldsAsync(() => parent.HasExited || File.ReadAllText(note).EndsWith('\n'));
         var folder = File.ReadAllText(note).Trim();
         Assert.SkipUnless(folder.Length > 0, "only servers started from this machine's programs end with their parent");
         Assert.True(Directory.Exists(folder));
 
         parent.Kill();
 
-        await UntilAsync(() => !Directory.Exists(folder), "the server and its folder are gone");
+        await Eventually.HoldsAsync(() => !Directory.Exists(folder), what: "the server and its folder are gone");
         File.Delete(note);
     }
 
@@ -167,15 +167,6 @@ public sealed class ThrowawayPostgresTests(PostgresFixture fixture)
         await using var server = await OwnAsync(new ThrowawayOptions { OwnServer = true }, Capability.UnixSocket);
         await File.WriteAllTextAsync(note!, server.SocketDirectory + "\n");
         await Task.Delay(TimeSpan.FromMinutes(1));
-    }
-
-    private static async Task UntilAsync(Func<bool> condition, string what)
-    {
-        for (var waited = 0; !condition(); waited += 50)
-        {
-            Assert.True(waited < 30_000, $"waited in vain until {what}");
-            await Task.Delay(50);
-        }
     }
 
     private static async Task<ThrowawayPostgres> OwnAsync(ThrowawayOptions options, Capability needed)

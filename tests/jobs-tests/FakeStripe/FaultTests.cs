@@ -180,16 +180,5 @@ public sealed class FaultTests(Conversation stripe) : FakeStripeTest(stripe)
         return statuses;
     }
 
-    private async Task GoneAsync()
-    {
-        for (var i = 0; i < 500; i++)
-        {
-            var holds = await Stripe.Fake.Control.GetStringAsync("holds");
-            if (holds == """{"holds":[]}""")
-                return;
-            await Task.Delay(10);
-        }
-
-        Assert.Fail("the request is still held");
-    }
+    private Task GoneAsync() => Eventually.HoldsAsync(async () => await Stripe.Fake.Control.GetStringAsync("holds") == """{"holds":[]}""");
 }

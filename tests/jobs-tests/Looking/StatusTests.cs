@@ -284,13 +284,12 @@ public sealed class StatusTests(PostgresFixture fixture)
     [InlineData("report", "--html", "/tmp/never-written.html")]
     public async Task Without_a_database_its_tables_or_its_newest_script_it_is_one_sentence(params string[] args)
     {
-        var nowhere = new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = "postgresql://u:p%40ss%2Fword@127.0.0.1:1/none" };
-        Assert.StartsWith("the database cannot be reached (Connection refused)", await Mistake.SentenceAsync("jobctl", nowhere, args), StringComparison.Ordinal);
+        Assert.StartsWith("the database cannot be reached (Connection refused)", await Mistake.SentenceAsync("jobctl", JobWorld.Nowhere, args), StringComparison.Ordinal);
         var server = await fixture.ServerAsync();
         var database = await server.CreateDatabaseAsync();
         Assert.EndsWith(
             "run the job `migrate` first",
-            await Mistake.SentenceAsync("jobctl", new(StringComparer.Ordinal) { ["DATABASE_URL"] = server.UrlFor(database) }, args), StringComparison.Ordinal);
+            await Mistake.SentenceAsync("jobctl", JobWorld.EnvironmentOf(server.UrlFor(database)), args), StringComparison.Ordinal);
         await server.DropDatabaseAsync(database);
 
         await using var world = await fixture.WorldAsync();
@@ -308,7 +307,7 @@ public sealed class StatusTests(PostgresFixture fixture)
     [InlineData("--html must name a file; '/tmp' is a folder", "report", "--html", "/tmp")]
     public async Task A_mistake_is_one_line(string sentence, params string[] args) =>
         Assert.StartsWith(
-            sentence, await Mistake.SentenceAsync("jobctl", new(StringComparer.Ordinal) { ["DATABASE_URL"] = "postgresql://127.0.0.1:1/none" }, args), StringComparison.Ordinal);
+            sentence, await Mistake.SentenceAsync("jobctl", JobWorld.Nowhere, args), StringComparison.Ordinal);
 
     [Fact]
     public async Task Looking_leaves_no_trace()

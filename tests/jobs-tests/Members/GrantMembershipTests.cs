@@ -116,7 +116,7 @@ public sealed class GrantMembershipTests(PostgresFixture fixture)
     public async Task A_reference_that_was_used_for_something_else_is_refused_with_what_differs(string option, string value, string sentence)
     {
         await using var world = await fixture.DeskAsync();
-        await world.ExecuteAsync("INSERT INTO users (role) VALUES ('admin')");
+        await world.PersonAsync("boss", role: "admin");
         (await world.GrantAsync("basic")).Done();
         Assert.Equal($"the reference 'desk 7' stands for membership 1, {sentence}", await world.RefusedAsync(() => world.GrantAsync("basic", (option, value))));
     }

@@ -26,7 +26,7 @@ internal static class MemberScene
 
     public static async Task SeedDeskAsync(this JobWorld world)
     {
-        await world.ExecuteAsync("INSERT INTO users (email, name, role) VALUES ('desk@example.test', 'desk', 'staff')");
+        await world.PersonAsync("desk", role: "staff");
         Assert.Equal(Ada, await world.UserAsync("ada"));
     }
 

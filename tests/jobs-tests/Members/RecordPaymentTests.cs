@@ -313,7 +313,7 @@ public sealed class RecordPaymentTests(PostgresFixture fixture)
     public async Task A_reference_that_was_used_for_something_else_is_refused_with_what_differs(string option, string value, string sentence)
     {
         await using var world = await fixture.DeskAsync();
-        await world.ExecuteAsync("INSERT INTO users (role) VALUES ('admin')");
+        await world.PersonAsync("boss", role: "admin");
         (await world.RecordAsync("other", "12.50")).Done();
 
         (string, string?) with = value switch

@@ -151,7 +151,7 @@ public sealed class ServiceTests(PostgresFixture fixture)
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
         var grant = TermAsync(source, "basic", Morning);
-        await Runs.LeaseTests.UntilAsync(world, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')");
+        await world.UntilBlockedAsync();
         command.CommandText = "COMMIT";
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 

@@ -116,7 +116,7 @@ public sealed class ExpireStaleOrdersTests(PostgresFixture fixture)
     {
         await using var world = await fixture.WorldAsync();
         var user = await world.UserAsync("ada");
-        var stranger = await world.ScalarAsync<long>("INSERT INTO users (email) VALUES ('nobody@example.test') RETURNING id");
+        var stranger = await world.PersonAsync("nobody");
         await world.StaleOrderAsync(user, "pi_gone");
         await world.StaleOrderAsync(user);
         await world.StaleOrderAsync(stranger);

@@ -14,10 +14,6 @@ internal static class ReminderScene
     public static Task<JobResult> RemindAsync(this JobWorld world, DateTime now, params string[] args) =>
         world.RunAsync("renewal-reminder", ["--as-of", BillingScene.AsOf(now), .. args]);
 
-    public static Task<long> PersonAsync(this JobWorld world, string name = "ada", string locale = "fr") =>
-        world.ScalarAsync<long>(
-            "INSERT INTO users (email, name, locale) VALUES (@name || '@example.test', @name, @locale) RETURNING id", new { name, locale });
-
     /// <summary>An auto-renewing subscription of a new person, on a plan of that interval.</summary>
     public static async Task<long> EndingAsync(this JobWorld world, DateTime endedAt, string unit = "month", int count = 1, string name = "ada") =>
         await world.SubscriptionAsync(

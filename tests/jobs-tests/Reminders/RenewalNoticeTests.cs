@@ -93,11 +93,7 @@ public sealed class RenewalNoticeTests(PostgresFixture fixture)
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
         var run = world.AutopaymentAsync(Morning, "--notice-required", "7d");
-        while (await world.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") == 0)
-        {
-            await Task.Delay(10, TestContext.Current.CancellationToken);
-        }
-
+        await world.UntilBlockedAsync();
         command.CommandText = "DELETE FROM notifications; COMMIT";
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 

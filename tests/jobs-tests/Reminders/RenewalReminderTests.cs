@@ -359,13 +359,13 @@ public sealed class RenewalReminderTests(PostgresFixture fixture)
     private static async Task ManyAsync(JobWorld world, int count)
     {
         var plan = await world.PlanAsync();
+        await world.PeopleAsync(count);
         await world.ExecuteAsync(
             """
-            WITH u AS (INSERT INTO users (email) SELECT n || '@example.test' FROM generate_series(1, @count) AS n RETURNING id),
-            s AS (INSERT INTO subscriptions (user_id, plan_id, status, ended_at) SELECT id, @plan, 'active', @end FROM u)
-            INSERT INTO memberships (user_id, type, start_date, end_date) SELECT id, 'basic', @end::date - 364, @end::date FROM u
+            INSERT INTO subscriptions (user_id, plan_id, status, ended_at) SELECT id, @plan, 'active', @end FROM users ORDER BY id;
+            INSERT INTO memberships (user_id, type, start_date, end_date) SELECT id, 'basic', @end::date - 364, @end::date FROM users ORDER BY id;
             """,
-            new { plan, count, end = Eight.AddDays(5) });
+            new { plan, end = Eight.AddDays(5) });
     }
 
     private static SortedDictionary<string, string> Members(string json) =>

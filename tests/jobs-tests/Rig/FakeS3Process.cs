@@ -46,15 +46,7 @@ public sealed class FakeS3Process : IAsyncDisposable
     /// <summary>Multipart uploads neither completed nor given up.</summary>
     public async Task<int> UploadsAsync() => (await StateAsync()).GetProperty("uploads").GetInt32();
 
-    public async Task HeldAsync()
-    {
-        for (var end = DateTime.UtcNow.AddSeconds(60); (await StateAsync()).GetProperty("held").GetInt32() == 0;)
-        {
-            if (DateTime.UtcNow > end)
-                throw new TimeoutException("no request came to be held");
-            await Task.Delay(10);
-        }
-    }
+    public Task HeldAsync() => Eventually.HoldsAsync(async () => (await StateAsync()).GetProperty("held").GetInt32() > 0, what: "a request is held");
 
     public async Task<IReadOnlyList<string>> KeysAsync() =>
         (await _process.Control.GetStringAsync("objects/archive")).Split('\n', StringSplitOptions.RemoveEmptyEntries);

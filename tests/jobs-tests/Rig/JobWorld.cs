@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Text.Json;
 using Dapper;
 using Jobs.Testing;
 using Npgsql;
+using Xunit;
 
 namespace Jobs.Tests.Rig;
 
@@ -39,6 +41,37 @@ public sealed class JobWorld : IAsyncDisposable
 
     /// <summary>The jobs' environment; change it before starting one.</summary>
     public Dictionary<string, string?> Environment { get; }
+
+    /// <summary>A copy of it for one run, with some variables changed (null: unset).</summary>
+    public Dictionary<string, string?> EnvironmentWith(params (string Name, string? Value)[] changes)
+    {
+        var environment = new Dictionary<string, string?>(Environment, StringComparer.Ordinal);
+        foreach (var (name, value) in changes)
+            environment[name] = value;
+        return environment;
+    }
+
+    /// <summary>A database and nothing else.</summary>
+    public static Dictionary<string, string?> EnvironmentOf(string databaseUrl) => new(StringComparer.Ordinal) { ["DATABASE_URL"] = databaseUrl };
+
+    /// <summary>Nobody listens there.</summary>
+    public static Dictionary<string, string?> Nowhere => EnvironmentOf("postgresql://u:p%40ss%2Fword@127.0.0.1:1/none");
+
+    /// <summary>The jobs' database by way of a proxy or a pooler of this machine.</summary>
+    public string Through(int port) => Environment["DATABASE_URL"]!.Replace(
+        string.Create(CultureInfo.InvariantCulture, $"@{_server.Host}:{_server.Port}/"),
+        string.Create(CultureInfo.InvariantCulture, $"@127.0.0.1:{port}/"), StringComparison.Ordinal);
+
+    /// <summary>A database on a server of the test's own, with its tables and nothing else.</summary>
+    public static async Task<(string Database, Dictionary<string, string?> Environment)> MigratedAsync(ThrowawayPostgres server)
+    {
+        var database = await server.CreateDatabaseAsync();
+        var environment = EnvironmentOf(server.UrlFor(database));
+        using var migrate = JobInProcess.Start("migrate", environment);
+        var result = await migrate.EndAsync();
+        Assert.True(result.ExitCode == 0, result.ToString());
+        return (database, environment);
+    }
 
     public ThrowawayPostgres Server => _server;
 
@@ -137,6 +170,15 @@ public sealed class JobWorld : IAsyncDisposable
             new { name });
     }
 
+    /// <summary>A user whom Stripe does not know.</summary>
+    public Task<long> PersonAsync(string name = "ada", string locale = "fr", string role = "member") =>
+        ScalarAsync<long>(
+            "INSERT INTO users (email, name, locale, role) VALUES (@name || '@example.test', @name, @locale, @role) RETURNING id", new { name, locale, role });
+
+    /// <summary>So many of them, called by their numbers from 1.</summary>
+    public Task<int> PeopleAsync(int count) =>
+        ExecuteAsync("INSERT INTO users (email, name) SELECT n || '@example.test', n FROM generate_series(1, @count) AS n", new { count });
+
     /// <summary>An auto-renewing subscription, due when <paramref name="endedAt"/> has come.</summary>
     public Task<long> SubscriptionAsync(long userId, long planId, DateTime endedAt, string status = "active", int? anchorDay = null) =>
         ScalarAsync<long>(
@@ -145,6 +187,50 @@ public sealed class JobWorld : IAsyncDisposable
             VALUES (@userId, @planId, @status, @endedAt::timestamptz - interval '1 month', @endedAt, @anchorDay, true) RETURNING id
             """,
             new { userId, planId, status, endedAt, anchorDay = (short?)anchorDay });
+
+    /// <summary>The same for each of these ends.</summary>
+    public async Task<List<(long Id, DateTime End)>> SubscriptionsAsync(long userId, long planId, IReadOnlyCollection<DateTime> ends) =>
+        [.. (await QueryAsync(
+            """
+            INSERT INTO subscriptions (user_id, plan_id, status, started_at, ended_at, auto_renew)
+            SELECT @userId, @planId, 'active', ended_at - interval '1 month', ended_at, true FROM unnest(@ends) AS ended_at RETURNING id, ended_at
+            """,
+            new { userId, planId, ends })).Select(row => ((long)row.id, (DateTime)row.ended_at))];
+
+    /// <summary>So many of them that one person has.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="ended">When the n-th ended, in SQL.</param>
+    /// <param name="now">Is @now there.</param>
+    public async Task SubscriptionsAsync(int count, string ended = "now() - interval '10 days'", DateTime now = default) => await ExecuteAsync(
+        $"""
+        INSERT INTO subscriptions (user_id, plan_id, status, ended_at)
+        SELECT @userId, @planId, 'active', {ended} FROM generate_series(1, @count) AS n ORDER BY n
+        """,
+        new { planId = await PlanAsync(), userId = await PersonAsync(), count, now });
+
+    /// <summary>A pending payment of 10.00 EUR of an application; columns beyond the usual ones as SQL.</summary>
+    public Task<long> PaymentAsync(long userId, string? intent = null, DateTime? createdAt = null, string columns = "", string values = "") =>
+        ScalarAsync<long>(
+            $"""
+            INSERT INTO payments (user_id, amount_minor, provider_payment_id, created_at{(columns.Length > 0 ? ", " + columns : "")})
+            VALUES (@userId, 1000, @intent, @createdAt{(values.Length > 0 ? ", " + values : "")}) RETURNING id
+            """,
+            new { userId, intent, createdAt = createdAt ?? DateTime.UtcNow.AddMinutes(-10) });
+
+    /// <summary>A payment for a subscription by way of Stripe. Without a provider id its answer never came.</summary>
+    public Task<long> PaymentAsync(
+        long userId, long subscriptionId, string status, DateTime createdAt, string? intent = null, string? failure = null, DateTime? periodStart = null) =>
+        ScalarAsync<long>(
+            """
+            INSERT INTO payments (user_id, subscription_id, plan_id, purpose, amount_minor, currency, status, method, provider, provider_payment_id,
+                                  provider_customer_id, provider_payment_method_id, period_start, failure_code, created_at)
+            SELECT u.id, s.id, s.plan_id, 'subscription', p.amount_minor, p.currency, @status, 'card', 'stripe', @intent,
+                   u.provider_customer_id, u.default_payment_method_id, coalesce(@periodStart, s.ended_at)::date, @failure, @createdAt
+            FROM users AS u, subscriptions AS s JOIN plans AS p ON p.id = s.plan_id
+            WHERE u.id = @userId AND s.id = @subscriptionId
+            RETURNING id
+            """,
+            new { userId, subscriptionId, status, createdAt, intent, failure, periodStart });
 
     /// <summary>All business rows as text, without ids of runs, random keys and clock times: equal states compare equal.</summary>
     public async Task<string> StateAsync()

@@ -72,15 +72,7 @@ public sealed class PostgresFixture : IAsyncLifetime
     private async Task<string> MigrateTemplateAsync()
     {
         var server = await ServerAsync();
-        var database = await server.CreateDatabaseAsync();
-        var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = server.UrlFor(database) };
-        using var migrate = JobInProcess.Start("migrate", environment);
-        var result = await migrate.EndAsync();
-        if (result.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"the template could not be migrated: {result}");
-        }
-
+        var (database, _) = await JobWorld.MigratedAsync(server);
         await server.ExecuteAsync(database, await File.ReadAllTextAsync(RepositoryFile("migrations/grants.sql")));
         await server.ExecuteAsync(
             database,

@@ -74,12 +74,7 @@ public sealed class PostgresProxyTests(PostgresFixture fixture) : BehindProxy(fi
     }
 
     // What the server was sent a moment ago it may still be doing.
-    private async Task CountIsAsync(int rows)
-    {
-        for (var clock = System.Diagnostics.Stopwatch.StartNew(); await CountAsync() != rows && clock.Elapsed < TimeSpan.FromSeconds(10);)
-            await Task.Delay(10);
-        Assert.Equal(rows, await CountAsync());
-    }
+    private Task CountIsAsync(int rows) => Eventually.HoldsAsync(async () => await CountAsync() == rows, what: $"{rows} rows");
 
     [Fact]
     public async Task Connecting_need_not_count()

@@ -15,16 +15,7 @@ public sealed class SharedWorld(PostgresFixture fixture) : IAsyncLifetime
     public ValueTask DisposeAsync() => World.DisposeAsync();
 
     /// <summary>The world's environment with some variables changed (null: unset).</summary>
-    public Dictionary<string, string?> With(params (string Name, string? Value)[] changes)
-    {
-        var environment = new Dictionary<string, string?>(World.Environment, StringComparer.Ordinal);
-        foreach (var (name, value) in changes)
-        {
-            environment[name] = value;
-        }
-
-        return environment;
-    }
+    public Dictionary<string, string?> With(params (string Name, string? Value)[] changes) => World.EnvironmentWith(changes);
 }
 
 /// <summary>What an operator must find after any mistake of theirs.</summary>

@@ -1,15 +1,11 @@
+using Jobs.Tests.Rig;
 using Xunit;
 
 namespace Jobs.Tests.Runs;
 
+/// <summary>Options are read before anything is connected to.</summary>
 public sealed class OptionMistakeTests
 {
-    // Options are read before anything is connected to.
-    private static readonly Dictionary<string, string?> Nowhere = new(StringComparer.Ordinal)
-    {
-        ["DATABASE_URL"] = "postgresql://u:p%40ss%2Fword@127.0.0.1:1/none",
-    };
-
     [Theory]
     [InlineData("--as-of must be an instant with its zone, such as 2026-11-20T06:00:00Z, not 'tomorrow'", "--as-of", "tomorrow")]
     [InlineData("--as-of must be an instant with its zone, such as 2026-11-20T06:00:00Z, not '2026-11-20T06:00:00'", "--as-of", "2026-11-20T06:00:00")]
@@ -40,20 +36,20 @@ public sealed class OptionMistakeTests
     [InlineData("Required argument missing for option: '--only'; see expire-subscriptions --help", "--only")]
     [InlineData("Option '--only' expects a single argument but 2 were provided; see expire-subscriptions --help", "--only", "1", "--only", "2")]
     public async Task A_bad_option_is_named_with_what_was_expected(string sentence, params string[] args) =>
-        Assert.Equal(sentence, await Mistake.InBothFormsAsync("expire-subscriptions", Nowhere, args));
+        Assert.Equal(sentence, await Mistake.InBothFormsAsync("expire-subscriptions", JobWorld.Nowhere, args));
 
     [Fact]
     public async Task A_bad_form_of_output_is_named() =>
-        Assert.Equal("--output must be text or json, not 'xml'", await Mistake.SentenceAsync("expire-subscriptions", Nowhere, "--output", "xml"));
+        Assert.Equal("--output must be text or json, not 'xml'", await Mistake.SentenceAsync("expire-subscriptions", JobWorld.Nowhere, "--output", "xml"));
 
     [Theory]
     [InlineData("--output=json")]
     [InlineData("--output:json")]
     public async Task Json_is_answered_however_it_was_asked_for(string output)
     {
-        using var process = Rig.JobInProcess.Start("expire-subscriptions", Nowhere, output, "--limit", "x");
+        using var process = JobInProcess.Start("expire-subscriptions", JobWorld.Nowhere, output, "--limit", "x");
         var result = await process.EndAsync();
-        Assert.Equal(Mistake.OneSentence("expire-subscriptions", result, Nowhere), Mistake.OneObject(result).GetProperty("error").GetString());
+        Assert.Equal(Mistake.OneSentence("expire-subscriptions", result, JobWorld.Nowhere), Mistake.OneObject(result).GetProperty("error").GetString());
     }
 
     [Theory]
@@ -67,19 +63,19 @@ public sealed class OptionMistakeTests
     [InlineData("JOBS_BATCH_SIZE", "-5", "JOBS_BATCH_SIZE must be a whole number above 0, not '-5'")]
     [InlineData("JOB_SHARDS", "4", "JOB_SHARDS is set but JOB_COMPLETION_INDEX is not; set both or neither")]
     public async Task A_bad_environment_value_names_its_variable(string name, string value, string sentence) =>
-        Assert.Equal(sentence, await Mistake.InBothFormsAsync("expire-subscriptions", new(Nowhere, StringComparer.Ordinal) { [name] = value }));
+        Assert.Equal(sentence, await Mistake.InBothFormsAsync("expire-subscriptions", new(JobWorld.Nowhere, StringComparer.Ordinal) { [name] = value }));
 
     [Fact]
     public async Task A_bad_form_of_output_in_the_environment_is_named() =>
         Assert.Equal(
             "JOBS_OUTPUT must be text or json, not 'yaml'",
-            await Mistake.SentenceAsync("expire-subscriptions", new(Nowhere, StringComparer.Ordinal) { ["JOBS_OUTPUT"] = "yaml" }));
+            await Mistake.SentenceAsync("expire-subscriptions", new(JobWorld.Nowhere, StringComparer.Ordinal) { ["JOBS_OUTPUT"] = "yaml" }));
 
     [Fact]
     public async Task A_contradiction_about_the_output_itself_is_one_sentence_too() =>
         Assert.Equal(
             "both JOBS_OUTPUT and JOBS_OUTPUT_FILE are set; keep one of them",
-            await Mistake.SentenceAsync("expire-subscriptions", new(Nowhere, StringComparer.Ordinal) { ["JOBS_OUTPUT"] = "json", ["JOBS_OUTPUT_FILE"] = "/nowhere" }));
+            await Mistake.SentenceAsync("expire-subscriptions", new(JobWorld.Nowhere, StringComparer.Ordinal) { ["JOBS_OUTPUT"] = "json", ["JOBS_OUTPUT_FILE"] = "/nowhere" }));
 
     [Theory]
     [InlineData("9", "4")]
@@ -89,7 +85,7 @@ public sealed class OptionMistakeTests
         Assert.Equal(
             $"JOB_COMPLETION_INDEX/JOB_SHARDS must be I/N with I counting from 0 and below N, such as 0/4, not '{index}/{count}'",
             await Mistake.SentenceAsync(
-                "expire-subscriptions", new(Nowhere, StringComparer.Ordinal) { ["JOB_COMPLETION_INDEX"] = index, ["JOB_SHARDS"] = count }));
+                "expire-subscriptions", new(JobWorld.Nowhere, StringComparer.Ordinal) { ["JOB_COMPLETION_INDEX"] = index, ["JOB_SHARDS"] = count }));
 
     [Theory]
     [InlineData("autopayment", "2026-01-01T00:00:00Z", "--as-of is refused in production")]
@@ -97,6 +93,6 @@ public sealed class OptionMistakeTests
     public async Task Another_day_than_today_is_refused_in_production(string job, string asOf, string sentence) =>
         Assert.StartsWith(
             sentence,
-            await Mistake.SentenceAsync(job, new(Nowhere, StringComparer.Ordinal) { ["APP_ENV"] = "production" }, "--as-of", asOf),
+            await Mistake.SentenceAsync(job, new(JobWorld.Nowhere, StringComparer.Ordinal) { ["APP_ENV"] = "production" }, "--as-of", asOf),
             StringComparison.Ordinal);
 }

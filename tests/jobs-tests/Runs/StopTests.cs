@@ -18,10 +18,10 @@ public sealed class StopTests(PostgresFixture fixture)
     public async Task A_signal_ends_the_run_as_interrupted_within_ten_seconds(string signal)
     {
         await using var world = await fixture.WorldAsync();
-        await LeaseTests.DueAsync(world, 10);
+        await world.SubscriptionsAsync(10);
         await using var blocker = await LeaseTests.BlockAsync(world);
         using var run = world.StartPublished(Job, "--output", "json");
-        await LeaseTests.UntilAsync(world, "SELECT EXISTS (SELECT FROM leases)");
+        await world.UntilAsync("SELECT EXISTS (SELECT FROM leases)");
         var clock = Stopwatch.StartNew();
 
         run.Signal(signal);
@@ -90,10 +90,7 @@ public sealed class StopTests(PostgresFixture fixture)
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start(100);
-        var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
-        {
-            ["DATABASE_URL"] = $"postgresql://u:p%40ss%2Fword@127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/none",
-        };
+        var environment = JobWorld.EnvironmentOf($"postgresql://u:p%40ss%2Fword@127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/none");
         using var run = JobProcess.Start(Job, environment, "--output", "json");
         using var accepted = await silent.AcceptSocketAsync(TestContext.Current.CancellationToken);
         var clock = Stopwatch.StartNew();
@@ -113,13 +110,7 @@ public sealed class StopTests(PostgresFixture fixture)
         // Durable: a commit that was answered must outlive the crash, which the faster settings of the other tests do not promise.
         await using var server = await ThrowawayPostgres.StartAsync(new ThrowawayOptions { OwnServer = true, Durable = true }, TestContext.Current.CancellationToken);
         Assert.SkipUnless(server.Supports(Capability.Restart), server.WhyNot(Capability.Restart) ?? "");
-        var database = await server.CreateDatabaseAsync(cancellationToken: TestContext.Current.CancellationToken);
-        var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["DATABASE_URL"] = server.UrlFor(database) };
-        using (var migrate = JobProcess.Start("migrate", environment))
-        {
-            Assert.Equal(0, (await migrate.EndAsync()).ExitCode);
-        }
-
+        var (database, environment) = await JobWorld.MigratedAsync(server);
         await server.ExecuteAsync(
             database,
             """
@@ -132,7 +123,7 @@ public sealed class StopTests(PostgresFixture fixture)
             """,
             TestContext.Current.CancellationToken);
         using var run = JobProcess.Start(Job, environment, "--output", "json", "--batch-size", "100");
-        await UntilAsync(server, database, "SELECT count(*) FROM subscriptions WHERE status = 'expired'");
+        await Eventually.HoldsAsync(async () => await CountAsync(server, database, "SELECT count(*) FROM subscriptions WHERE status = 'expired'") > 0);
 
         await server.RestartAsync(immediate: true, TestContext.Current.CancellationToken);
 
@@ -142,14 +133,6 @@ public sealed class StopTests(PostgresFixture fixture)
         Assert.Equal(3000, await CountAsync(server, database, "SELECT count(*) FROM subscriptions WHERE status = 'expired'"));
         Assert.Equal(3000, await CountAsync(server, database, "SELECT count(*) FROM audit_logs"));
         Assert.Equal(0, await CountAsync(server, database, "SELECT count(*) FROM leases"));
-    }
-
-    private static async Task UntilAsync(ThrowawayPostgres server, string database, string count)
-    {
-        for (var end = DateTime.UtcNow.AddSeconds(40); await CountAsync(server, database, count) == 0; await Task.Delay(50))
-        {
-            Assert.True(DateTime.UtcNow < end, $"still none: {count}");
-        }
     }
 
     private static async Task<long> CountAsync(ThrowawayPostgres server, string database, string sql)

@@ -78,7 +78,7 @@ public sealed class AnomalyTests(PostgresFixture fixture)
     {
         await using var world = await fixture.WorldAsync();
         Production(world);
-        await world.PersonsAsync();
+        await world.PersonAsync();
         await world.HistoryAsync(figure, usual, usual, usual, usual);
         await world.VisitsAsync(Yesterday, 50);
         await world.ExecuteAsync("INSERT INTO payments (user_id, amount_minor, currency, status, succeeded_at) VALUES (1, @amount, @currency, 'succeeded', '2026-11-19T12:00:00Z')", new { amount, currency });
@@ -101,7 +101,7 @@ public sealed class AnomalyTests(PostgresFixture fixture)
         Production(world);
         await world.HistoryAsync(figure, usual, usual, usual, usual);
         await world.VisitsAsync(Yesterday, 50);
-        await world.ExecuteAsync("INSERT INTO users (email) SELECT n || '@example.test' FROM generate_series(1, 50) AS n");
+        await world.PeopleAsync(50);
         await world.ExecuteAsync(
             figure switch
             {

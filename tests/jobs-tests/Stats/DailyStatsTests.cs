@@ -33,9 +33,9 @@ public sealed class DailyStatsTests(PostgresFixture fixture)
     private static async Task SeedAsync(JobWorld world)
     {
         var plan = await world.PlanAsync();
+        await world.PeopleAsync(9);
         await world.ExecuteAsync(
             $"""
-            INSERT INTO users (email) SELECT n || '@example.test' FROM generate_series(1, 9) AS n;
             INSERT INTO subscriptions (user_id, plan_id, status, started_at, ended_at) SELECT 1, @plan, 'active', '2026-10-19T12:00:00Z', '2026-12-19T12:00:00Z' FROM generate_series(1, 12);
             CREATE TEMP TABLE moment AS SELECT * FROM unnest(ARRAY['{Before}', '{Start}', '{Last}', '{After}']::timestamptz[]) WITH ORDINALITY AS m (at, n);
             INSERT INTO attendances (user_id, attended_on) VALUES (1, '2026-11-18'), (1, '2026-11-19'), (1, '2026-11-19'), (2, '2026-11-19'), (NULL, '2026-11-19'), (1, '2026-11-20');
@@ -79,7 +79,7 @@ public sealed class DailyStatsTests(PostgresFixture fixture)
     public async Task A_day_on_which_the_clock_moves_has_23_or_25_hours(string date, string start, string end, int hours)
     {
         await using var world = await fixture.WorldAsync();
-        await world.PersonsAsync();
+        await world.PersonAsync();
         // One every hour from an hour before to an hour after, and one at the day's last instant.
         await world.ExecuteAsync(
             """
@@ -246,9 +246,9 @@ public sealed class DailyStatsTests(PostgresFixture fixture)
     public async Task No_large_table_is_read_from_end_to_end()
     {
         await using var world = await fixture.FreshWorldAsync();
+        await world.PeopleAsync(5000);
         await world.ExecuteAsync(
             """
-            INSERT INTO users (email) SELECT n || '@example.test' FROM generate_series(1, 5000) AS n;
             INSERT INTO payments (user_id, amount_minor, status, succeeded_at, created_at)
             SELECT 1, 100, 'succeeded', at, at FROM generate_series(1, 40000) AS n, LATERAL (SELECT timestamptz '2026-11-19T20:00:00Z' - n * interval '3 minutes' AS at) AS t;
             INSERT INTO payment_refunds (payment_id, amount_minor, refunded_at) SELECT id, 1, succeeded_at FROM payments WHERE id % 50 = 0;

@@ -16,7 +16,7 @@ public sealed class DayOracleTests(PostgresFixture fixture)
     public async Task Revenue_by_day_is_that_of_the_oracle()
     {
         await using var world = await fixture.WorldAsync();
-        await world.PersonsAsync();
+        await world.PersonAsync();
         await Task.Run(() => Check.One(
             Config.QuickThrowOnFailure.WithMaxTest(6).WithQuietOnSuccess(true),
             Prop.ForAll(Gen.Choose(0, 1_000_000).ToArbitrary(), seed => PlayAsync(world, new Random(seed)))));

@@ -15,8 +15,6 @@ internal static class StatsScene
     public static Task<JobResult> StatsAsync(this JobWorld world, params string[] args) =>
         world.RunAsync("daily-stats", ["--as-of", BillingScene.AsOf(AtOne), .. args]);
 
-    public static Task<int> PersonsAsync(this JobWorld world) => world.ExecuteAsync("INSERT INTO users (email) VALUES ('a@example.test')");
-
     public static async Task<JsonElement> FiguresAsync(this JobWorld world, string date = "2026-11-19") =>
         JobWorld.ParseOne(await world.ScalarAsync<string>("SELECT data::text FROM daily_stats WHERE stat_date = @date::date", new { date }));
 

@@ -96,18 +96,21 @@ public sealed class DunningTests(PostgresFixture fixture)
         Assert.Equal(1, await world.ChargesAsync());
     }
 
+    private static Task LastPaidByAsync(JobWorld world, string method) => world.ExecuteAsync(
+        """
+        WITH paid AS (INSERT INTO payments (user_id, subscription_id, amount_minor, status, provider_payment_method_id, period_start)
+                      SELECT user_id, id, 1000, 'succeeded', @method, '2026-10-20' FROM subscriptions RETURNING id)
+        UPDATE subscriptions SET payment_id = paid.id FROM paid
+        """,
+        new { method });
+
     [Fact]
     public async Task The_method_of_the_last_payment_goes_before_the_default()
     {
         await using var world = await fixture.WorldAsync();
         var subscription = await world.DueAsync("ada");
         await world.AddMethodAsync("ada", "pm_last");
-        await world.ExecuteAsync(
-            """
-            WITH paid AS (INSERT INTO payments (user_id, subscription_id, amount_minor, status, provider_payment_method_id, period_start)
-                          SELECT user_id, id, 1000, 'succeeded', 'pm_last', '2026-10-20' FROM subscriptions RETURNING id)
-            UPDATE subscriptions SET payment_id = paid.id FROM paid
-            """);
+        await LastPaidByAsync(world, "pm_last");
 
         (await world.AutopaymentAsync(Morning)).Done();
 
@@ -143,12 +146,7 @@ public sealed class DunningTests(PostgresFixture fixture)
         await using var world = await fixture.WorldAsync();
         var subscription = await world.DueAsync("ada");
         await world.Stripe.SeedAsync(new { payment_methods = new[] { new { id = "pm_old", customer = "cus_ada", detached = true } } });
-        await world.ExecuteAsync(
-            """
-            WITH paid AS (INSERT INTO payments (user_id, subscription_id, amount_minor, status, provider_payment_method_id, period_start)
-                          SELECT user_id, id, 1000, 'succeeded', 'pm_old', '2026-10-20' FROM subscriptions RETURNING id)
-            UPDATE subscriptions SET payment_id = paid.id FROM paid
-            """);
+        await LastPaidByAsync(world, "pm_old");
 
         Assert.Equal(1, (await world.AutopaymentAsync(Morning)).Done().Counter("charged"));
 

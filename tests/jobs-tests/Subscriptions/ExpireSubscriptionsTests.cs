@@ -211,7 +211,7 @@ public sealed class ExpireSubscriptionsTests(PostgresFixture fixture)
         """;
 
     private const string AtGate =
-        "SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()";
+        "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database AS d ON d.oid = database WHERE locktype = 'advisory' AND NOT granted AND datname = current_database())";
 
     [Fact]
     public async Task A_charge_prepared_between_the_look_and_the_lock_is_waited_for()
@@ -225,11 +225,7 @@ public sealed class ExpireSubscriptionsTests(PostgresFixture fixture)
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
         var run = RunAsync(world);
-        while (await world.ScalarAsync<long>(AtGate) == 0)
-        {
-            await Task.Delay(10, TestContext.Current.CancellationToken);
-        }
-
+        await world.UntilAsync(AtGate);
         await AttemptAsync(world, id, "pending");
         command.CommandText = "COMMIT";
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
@@ -243,12 +239,7 @@ public sealed class ExpireSubscriptionsTests(PostgresFixture fixture)
     internal static async Task<long> AddAsync(JobWorld world, string? change = null, DateTime? ended = null)
     {
         var plan = await world.PlanAsync();
-        var id = await world.ScalarAsync<long>(
-            """
-            WITH u AS (INSERT INTO users (email) VALUES ('a@example.test') RETURNING id)
-            INSERT INTO subscriptions (user_id, plan_id, status, ended_at) SELECT id, @plan, 'active', @ended FROM u RETURNING id
-            """,
-            new { plan, ended = ended ?? Now.AddDays(-5) });
+        var id = await world.SubscriptionAsync(await world.PersonAsync(), plan, ended ?? Now.AddDays(-5));
         if (change is not null)
         {
             await world.ExecuteAsync($"UPDATE subscriptions SET {change} WHERE id = @id", new { id });
@@ -257,16 +248,7 @@ public sealed class ExpireSubscriptionsTests(PostgresFixture fixture)
         return id;
     }
 
-    internal static async Task ManyAsync(JobWorld world, int count, string ended)
-    {
-        var plan = await world.PlanAsync();
-        await world.ExecuteAsync(
-            $"""
-            WITH u AS (INSERT INTO users (email) VALUES ('a@example.test') RETURNING id)
-            INSERT INTO subscriptions (user_id, plan_id, status, ended_at) SELECT u.id, @plan, 'active', {ended} FROM u, generate_series(1, @count) AS n ORDER BY n
-            """,
-            new { plan, count, now = Now });
-    }
+    internal static Task ManyAsync(JobWorld world, int count, string ended) => world.SubscriptionsAsync(count, ended, Now);
 
     internal static Task<long> AttemptAsync(JobWorld world, long subscription, string status, string? periodStart = null) =>
         world.ScalarAsync<long>(

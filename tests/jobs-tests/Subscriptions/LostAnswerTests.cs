@@ -65,8 +65,7 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
         var subscription = await world.DueAsync("ada");
         await world.DueAsync("ben");
         await using var proxy = await PostgresProxy.StartAsync(world.Server.Host, world.Server.Port);
-        var direct = world.Environment["DATABASE_URL"]!;
-        world.Environment["DATABASE_URL"] = Crash.CrashRig.Through(proxy, world.Server, direct);
+        world.Environment["DATABASE_URL"] = world.Through(proxy.Port);
         // An undisturbed run of another subscription tells what the step is called.
         (await world.AutopaymentAsync(Morning, "--only", Text(subscription + 1))).Done();
         var step = proxy.Log.Select(trip => trip.Step).Single(step => step.Contains(statement, StringComparison.Ordinal) && step.EndsWith("COMMIT", StringComparison.Ordinal));

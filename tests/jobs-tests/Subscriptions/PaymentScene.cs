@@ -31,16 +31,6 @@ internal static class PaymentScene
 
     private static long Seconds(DateTime at) => new DateTimeOffset(at).ToUnixTimeSeconds();
 
-    /// <summary>A pending payment of an application; columns beyond the usual ones as SQL.</summary>
-    public static Task<long> PaymentAsync(
-        this JobWorld world, long userId, string? intent = null, DateTime? createdAt = null, string columns = "", string values = "") =>
-        world.ScalarAsync<long>(
-            $"""
-            INSERT INTO payments (user_id, amount_minor, provider_payment_id, created_at{(columns.Length > 0 ? ", " + columns : "")})
-            VALUES (@userId, 1000, @intent, @createdAt{(values.Length > 0 ? ", " + values : "")}) RETURNING id
-            """,
-            new { userId, intent, createdAt = createdAt ?? DateTime.UtcNow.AddMinutes(-10) });
-
     /// <summary>An attempt of autopayment as it stands after its answer was lost.</summary>
     public static async Task<long> LostAttemptAsync(this JobWorld world, long subscription, TimeSpan sentAgo) =>
         await world.ScalarAsync<long>(

@@ -27,7 +27,7 @@ public sealed class UnmatchedPaymentTests(PostgresFixture fixture)
         await using var world = await fixture.WorldAsync();
         Assert.Equal(1, await world.UserAsync("ada"));
         Assert.Equal(2, await world.UserAsync("ben"));
-        await world.ExecuteAsync("INSERT INTO users (email) VALUES ('cem@example.test')");
+        await world.PersonAsync("cem");
         await world.PlanAsync("dear", 5000);
         await world.PlanAsync("yen", 1000, "jpy");
         Assert.Equal(1, await world.SubscriptionAsync(2, await world.PlanAsync(), DateTime.UtcNow));

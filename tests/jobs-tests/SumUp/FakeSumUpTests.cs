@@ -281,11 +281,7 @@ public sealed class FakeSumUpTests
         var merchant = await SumUpMerchant.CreateInAsync("EUR", new { script = new { start_after_ms = 0, after_ms = 50 } });
         using var client = merchant.Client();
         await client.CreateReaderCheckoutAsync(merchant.Readers[0].Id, Stub.Checkout);
-        for (var end = DateTime.UtcNow.AddSeconds(10); await client.FindTransactionAsync(TransactionKey.Foreign("f-1")) is null;)
-        {
-            Assert.True(DateTime.UtcNow < end);
-            await Task.Delay(10);
-        }
+        await Eventually.HoldsAsync(async () => await client.FindTransactionAsync(TransactionKey.Foreign("f-1")) is not null, TimeSpan.FromSeconds(10));
     }
 
     private static async Task<(SumUpMerchant Merchant, SumUpClient Client, string Reader)> DeskAsync()

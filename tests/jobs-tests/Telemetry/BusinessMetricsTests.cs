@@ -196,10 +196,10 @@ public sealed class BusinessMetricsTests(PostgresFixture fixture)
     public async Task No_figure_reads_a_large_table_from_end_to_end()
     {
         await using var world = await fixture.FreshWorldAsync();
+        await world.PeopleAsync(1000);
+        await world.PlanAsync();
         await world.ExecuteAsync(
             """
-            INSERT INTO users (email) SELECT n || '@example.test' FROM generate_series(1, 1000) AS n;
-            INSERT INTO plans (code, amount_minor) VALUES ('monthly', 1000);
             INSERT INTO subscriptions (user_id, plan_id, status, ended_at)
             SELECT 1 + n % 1000, 1, CASE WHEN n % 1000 = 0 THEN 'active' ELSE 'expired' END, now() - n * interval '1 minute' FROM generate_series(1, 50000) AS n;
             INSERT INTO payments (user_id, amount_minor, status, method, created_at, succeeded_at)

@@ -54,7 +54,7 @@ public sealed class OtlpTests(PostgresFixture fixture)
     {
         await using var world = await fixture.WorldAsync();
         await using var collector = new HttpSink();
-        await SinkTests.DueAsync(world, 4);
+        await world.SubscriptionsAsync(4);
         world.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://{collector.Address}";
         world.Environment["OTEL_SERVICE_NAME"] = "club-jobs";
 

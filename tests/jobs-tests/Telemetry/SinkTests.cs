@@ -17,7 +17,7 @@ public sealed class SinkTests(PostgresFixture fixture)
     {
         await using var world = await fixture.WorldAsync();
         using var folder = new Folder();
-        await DueAsync(world, 3);
+        await world.SubscriptionsAsync(3);
         world.Environment["METRICS_TEXTFILE_DIR"] = folder.Path;
 
         var result = await world.RunAsync(Job);
@@ -320,14 +320,6 @@ public sealed class SinkTests(PostgresFixture fixture)
         world.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://{address}";
         world.Environment["OTEL_EXPORTER_OTLP_HEADERS"] = "x-api-key=secretheader";
     }
-
-    internal static Task DueAsync(JobWorld world, int number) => world.ExecuteAsync(
-        """
-        INSERT INTO users (email) VALUES ('a@example.test');
-        INSERT INTO plans (code, amount_minor) VALUES ('monthly', 1000);
-        INSERT INTO subscriptions (user_id, plan_id, status, ended_at) SELECT 1, 1, 'active', now() - interval '10 days' FROM generate_series(1, @number);
-        """,
-        new { number });
 
     internal static double Value(string metrics, string start) => double.Parse(
         Assert.Single(metrics.Split('\n'), line => line.StartsWith(start, StringComparison.Ordinal))[start.Length..], CultureInfo.InvariantCulture);

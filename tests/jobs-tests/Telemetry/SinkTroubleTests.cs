@@ -19,7 +19,7 @@ public sealed class SinkTroubleTests(PostgresFixture fixture)
     {
         await using var world = await fixture.WorldAsync();
         await using var sink = new HttpSink(manner ?? Manner.Well);
-        await SinkTests.DueAsync(world, 3);
+        await world.SubscriptionsAsync(3);
         SinkTests.Everything(world, "/nowhere/at/all", manner is null ? HttpSink.Refusing() : sink.Address);
         var clock = Stopwatch.StartNew();
 
@@ -101,11 +101,11 @@ public sealed class SinkTroubleTests(PostgresFixture fixture)
     {
         await using var world = await fixture.WorldAsync();
         await using var sink = new HttpSink(Manner.Never);
-        await SinkTests.DueAsync(world, 10);
+        await world.SubscriptionsAsync(10);
         SinkTests.Everything(world, "/nowhere/at/all", sink.Address);
         await using var blocker = await LeaseTests.BlockAsync(world);
         using var run = world.StartPublished(Job, "--output", "json");
-        await LeaseTests.UntilAsync(world, "SELECT EXISTS (SELECT FROM leases)");
+        await world.UntilAsync("SELECT EXISTS (SELECT FROM leases)");
         var clock = Stopwatch.StartNew();
 
         run.Signal(signal);

@@ -34,8 +34,7 @@ internal sealed class CounterScene : IAsyncDisposable
     /// <summary>10.00 EUR of a payer of their own, for nothing in particular; its payment.</summary>
     public async Task<long> QueueAsync(string payer, long amountMinor = 1000)
     {
-        var user = await World.ScalarAsync<long?>("SELECT id FROM users WHERE name = @payer", new { payer }) ?? await World.ScalarAsync<long>(
-            "INSERT INTO users (email, name) VALUES (@payer || '@example.test', @payer) RETURNING id", new { payer });
+        var user = await World.ScalarAsync<long?>("SELECT id FROM users WHERE name = @payer", new { payer }) ?? await World.PersonAsync(payer);
         return await QueueAsync(user, amountMinor, payer);
     }
 
@@ -66,6 +65,9 @@ internal sealed class CounterScene : IAsyncDisposable
 
     public Task<string> TerminalAsync(string serial) =>
         World.ScalarAsync<string>("SELECT status || ' ' || last_error FROM payment_terminals WHERE name = @serial", new { serial });
+
+    /// <summary>Until a payment has come to a reader.</summary>
+    public Task AtReaderAsync() => World.UntilAsync("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)");
 
     public Task<int> AskedAsync() => CountAsync("/checkout");
 

@@ -171,8 +171,7 @@ public sealed class DeskJobTests(PostgresFixture fixture)
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
         var expiry = world.RunAsync("expire-stale-orders", "--as-of", AsOf(Morning));
-        await Jobs.Tests.Runs.LeaseTests.UntilAsync(
-            world, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')");
+        await world.UntilBlockedAsync();
         command.CommandText = "COMMIT";
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 

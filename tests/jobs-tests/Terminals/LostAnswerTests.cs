@@ -178,7 +178,7 @@ public sealed class LostAnswerTests(PostgresFixture fixture)
         var open = await counter.QueueAsync("ada");
         using (var killed = counter.World.StartPublished("process-payment-queue", "--output", "json"))
         {
-            await Eventually.HoldsAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
+            await counter.AtReaderAsync();
             killed.Kill();
         }
 

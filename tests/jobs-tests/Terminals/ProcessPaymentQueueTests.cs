@@ -178,7 +178,7 @@ public sealed class ProcessPaymentQueueTests(PostgresFixture fixture)
         var payment = await counter.QueueAsync("ada");
         counter.World.Environment["JOBS_TERMINAL_NOT_PAID_AFTER"] = "3s";
         var running = counter.RunAsync();
-        await Eventually.HoldsAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
+        await counter.AtReaderAsync();
         await Task.Delay(300);
         await counter.World.ExecuteAsync("UPDATE payments SET status = 'canceled' WHERE id = @payment", new { payment });
 
@@ -198,7 +198,7 @@ public sealed class ProcessPaymentQueueTests(PostgresFixture fixture)
         await counter.Merchant.ScriptAsync("SOLO-1", new { start_after_ms = 20, after_ms = 1500, processing_ms = 1400 });
         var payment = await counter.QueueAsync("ada");
         var running = counter.RunAsync();
-        await Eventually.HoldsAsync(async () => await counter.World.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM terminal_attempts WHERE client_transaction_id IS NOT NULL)"));
+        await counter.AtReaderAsync();
         // The card is read, and the answer of its bank is awaited.
         await counter.Merchant.AdvanceAsync(TimeSpan.FromMilliseconds(700));
         await counter.World.ExecuteAsync("UPDATE payments SET status = 'canceled' WHERE id = @payment", new { payment });

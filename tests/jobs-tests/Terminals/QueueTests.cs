@@ -163,7 +163,7 @@ public sealed class QueueTests(PostgresFixture fixture)
     public async Task Ten_at_once_have_rising_places_in_the_order_of_their_commits()
     {
         await using var scene = await OpenAsync(fixture);
-        await scene.World.ExecuteAsync("INSERT INTO users (email, name) SELECT n || '@example.test', n::text FROM generate_series(1, 10) AS n");
+        await scene.World.PeopleAsync(10);
 
         var queued = await Task.WhenAll(Enumerable.Range(0, 10).Select(n =>
             Task.Run(() => scene.QueueAsync(Card("other", 100, Text(n)) with { UserId = 3 + n }))));
@@ -189,8 +189,7 @@ public sealed class QueueTests(PostgresFixture fixture)
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
         var queueing = scene.QueueAsync(Basic());
-        await Jobs.Tests.Runs.LeaseTests.UntilAsync(
-            scene.World, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')");
+        await scene.World.UntilBlockedAsync();
         command.CommandText = "COMMIT";
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 

@@ -26,7 +26,7 @@ public sealed class DueCalendarTests(PostgresFixture fixture)
             await world.ExecuteAsync("DELETE FROM subscriptions");
             var tomorrow = zone.StartOfDay(zone.Date(now).AddDays(1));
             var ends = Enumerable.Range(-96, 193).Select(half => tomorrow.AddMinutes(30 * half)).Append(tomorrow.AddMicroseconds(-1)).Append(tomorrow.AddMicroseconds(1)).ToList();
-            var rows = await SeedAsync(world, user, plan, ends);
+            var rows = await world.SubscriptionsAsync(user, plan, ends);
             world.Environment["JOBS_TIME_ZONE"] = zone.Id;
 
             var run = (await world.AutopaymentAsync(now, "--dry-run", "--max-charges", "1000")).Done();
@@ -50,7 +50,7 @@ public sealed class DueCalendarTests(PostgresFixture fixture)
             {
                 var now = night.AddHours(26).AddMinutes(13);
                 await world.ExecuteAsync("TRUNCATE subscriptions CASCADE");
-                var rows = await SeedAsync(world, user, plan, [.. ends, .. new[] { -1, 0, 1 }.Select(off => now.AddHours(-72).AddMicroseconds(off))]);
+                var rows = await world.SubscriptionsAsync(user, plan, [.. ends, .. new[] { -1, 0, 1 }.Select(off => now.AddHours(-72).AddMicroseconds(off))]);
                 world.Environment["JOBS_TIME_ZONE"] = zone.Id;
 
                 var run = (await world.RunPublishedAsync("expire-subscriptions", "--as-of", AsOf(now), "--dry-run")).Done();
@@ -116,14 +116,6 @@ public sealed class DueCalendarTests(PostgresFixture fixture)
             Evidence.Record("autopayment", Trouble.Calendar, tried);
         }
     }
-
-    private static async Task<List<(long Id, DateTime End)>> SeedAsync(JobWorld world, long user, long plan, List<DateTime> ends) =>
-        [.. (await world.QueryAsync(
-            """
-            INSERT INTO subscriptions (user_id, plan_id, status, started_at, ended_at, auto_renew)
-            SELECT @user, @plan, 'active', ended_at - interval '1 month', ended_at, true FROM unnest(@ends) AS ended_at RETURNING id, ended_at
-            """,
-            new { user, plan, ends })).Select(row => ((long)row.id, (DateTime)row.ended_at))];
 
     private static HashSet<long> Items(JobResult run, string outcome) =>
         [.. run.Json.GetProperty("items").EnumerateArray().Where(item => item.GetProperty("outcome").GetString() == outcome).Select(item => Number(item.GetProperty("id")))];

@@ -2,7 +2,6 @@ using System.Globalization;
 using Jobs.Billing;
 using Jobs.Database;
 using Jobs.Tests.Rig;
-using Jobs.Tests.Stats;
 using Xunit;
 using static Jobs.Tests.Members.MemberScene;
 using static Jobs.Tests.Subscriptions.BillingScene;
@@ -18,8 +17,8 @@ public sealed class MemberCalendarTests(PostgresFixture fixture)
     {
         await using var world = await fixture.DeskAsync();
         await using var source = world.Source();
-        await world.ExecuteAsync("INSERT INTO users (email) SELECT 'm' || n || '@example.test' FROM generate_series(1, 1827) AS n");
-        var first = await world.ScalarAsync<long>("SELECT id FROM users WHERE email = 'm1@example.test'");
+        await world.PeopleAsync(1827);
+        var first = await world.ScalarAsync<long>("SELECT id FROM users WHERE name = '1'");
         var tried = 0;
         for (var day = 0; day < 1827; day++)
         {
@@ -58,13 +57,13 @@ public sealed class MemberCalendarTests(PostgresFixture fixture)
         {
             await world.ExecuteAsync("TRUNCATE users, memberships, subscriptions, notifications CASCADE");
             world.Environment["JOBS_TIME_ZONE"] = zone.Id;
-            await world.ExecuteAsync("INSERT INTO users (email) SELECT 'm' || n || '@example.test' FROM generate_series(1, 460) AS n");
+            await world.PeopleAsync(460);
             var from = new DateTime(2027, 2, 1);
             // A membership that ends on each day of more than a year, and a subscription that ends in the first and in the last instant of each.
             var memberships = await IdsAsync(world, "INSERT INTO memberships (user_id, type, start_date, end_date) SELECT id, 'basic', @from::date + n::int - 365, @from::date + n::int - 1 FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM users) AS u RETURNING id, end_date::timestamp AS ends", new { from });
             var plan = await world.PlanAsync();
             var ends = Enumerable.Range(0, 460).SelectMany(day => new[] { zone.StartOfDay(from.AddDays(day)), zone.StartOfDay(from.AddDays(day + 1)).AddMicroseconds(-1) }).ToList();
-            var subscriptions = await IdsAsync(world, "INSERT INTO subscriptions (user_id, plan_id, status, started_at, ended_at, auto_renew) SELECT (SELECT min(id) FROM users), @plan, 'active', ended_at - interval '1 month', ended_at, true FROM unnest(@ends) AS ended_at RETURNING id, ended_at AS ends", new { plan, ends });
+            var subscriptions = await world.SubscriptionsAsync(await world.ScalarAsync<long>("SELECT min(id) FROM users"), plan, ends);
             var terms = memberships.Select(m => ($"membership:{m.Id}", m.End, Days: 365))
                 .Concat(subscriptions.Select(s => ($"subscription:{s.Id}", End: zone.Date(s.End), Days: 31))).ToList();
 
@@ -101,7 +100,7 @@ public sealed class MemberCalendarTests(PostgresFixture fixture)
     public async Task A_day_of_the_figures_has_as_many_hours_as_the_clocks_make_of_it()
     {
         await using var world = await fixture.WorldAsync();
-        await world.PersonsAsync();
+        await world.PersonAsync();
         // A payment each quarter of an hour: what a day holds tells how long it was, and where it began.
         await world.ExecuteAsync(
             """

@@ -23,13 +23,8 @@ public sealed class WrongClockTests(PostgresFixture fixture)
     private static Dictionary<string, string?> With(JobWorld world, string file)
     {
         Assert.SkipWhen(Library is null, "libfaketime is not on this machine (Debian: apt-get install faketime)");
-        return new(world.Environment, StringComparer.Ordinal)
-        {
-            ["LD_PRELOAD"] = Library,
-            ["FAKETIME_TIMESTAMP_FILE"] = file,
-            ["FAKETIME_CACHE_DURATION"] = "1",
-            ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",
-        };
+        return world.EnvironmentWith(
+            ("LD_PRELOAD", Library), ("FAKETIME_TIMESTAMP_FILE", file), ("FAKETIME_CACHE_DURATION", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1"));
     }
 
     private static string FileThatSays(string offset)

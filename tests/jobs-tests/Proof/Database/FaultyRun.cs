@@ -68,16 +68,8 @@ internal static class FaultyRun
         step is not ("connect" or "ROLLBACK") && !step.StartsWith("BEGIN", StringComparison.Ordinal);
 
     /// <summary>Starts the job by way of another address.</summary>
-    public static JobProcess Start(Scenario scenario, JobWorld world, int port)
-    {
-        var environment = new Dictionary<string, string?>(world.Environment, StringComparer.Ordinal);
-        environment["DATABASE_URL"] = Through(world, port);
-        return JobProcess.Start(scenario.Job, environment, ["--output", "json", .. scenario.Args]);
-    }
-
-    public static string Through(JobWorld world, int port) => world.Environment["DATABASE_URL"]!.Replace(
-        string.Create(CultureInfo.InvariantCulture, $"@{world.Server.Host}:{world.Server.Port}/"),
-        string.Create(CultureInfo.InvariantCulture, $"@127.0.0.1:{port}/"), StringComparison.Ordinal);
+    public static JobProcess Start(Scenario scenario, JobWorld world, int port) =>
+        JobProcess.Start(scenario.Job, world.EnvironmentWith(("DATABASE_URL", world.Through(port))), ["--output", "json", .. scenario.Args]);
 
     /// <summary>Runs the job; at the point things go wrong.</summary>
     public static async Task<JobResult> RunAsync(Scenario scenario, JobWorld world, FaultPoint point)

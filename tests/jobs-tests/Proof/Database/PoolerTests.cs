@@ -114,7 +114,7 @@ public sealed class PoolerTests(PostgresFixture fixture, PoolerOfTests pooler) :
     private string Lead(JobWorld world)
     {
         var direct = world.Environment["DATABASE_URL"]!;
-        world.Environment["DATABASE_URL"] = FaultyRun.Through(world, pooler.Running!.Port);
+        world.Environment["DATABASE_URL"] = world.Through(pooler.Running!.Port);
         return direct;
     }
 }

@@ -54,7 +54,7 @@ internal sealed class BusyDay(IReadOnlyList<string> jobs, SumUpMerchant? merchan
             prices = new[] { new { id = "price_1", product_data = new { name = "Club" }, unit_amount = 1000, currency = "eur", interval = "month", lookup_key = "monthly" } },
         });
         var plan = await world.PlanAsync(count: Months);
-        _users["desk"] = await world.ScalarAsync<long>("INSERT INTO users (email, name, role) VALUES ('desk@example.test', 'desk', 'staff') RETURNING id");
+        _users["desk"] = await world.PersonAsync("desk", role: "staff");
         await DueAsync(world, plan);
         await LapsedAsync(world, plan);
         await AbandonedAsync(world, plan);
@@ -89,12 +89,11 @@ internal sealed class BusyDay(IReadOnlyList<string> jobs, SumUpMerchant? merchan
 
     public Dictionary<string, string?> Environment(JobWorld world)
     {
-        var environment = new Dictionary<string, string?>(world.Environment, StringComparer.Ordinal) { ["MAIL_FROM"] = "Club <office@example.test>" };
+        var environment = world.EnvironmentWith(
+            ("MAIL_FROM", "Club <office@example.test>"), ("JOBS_TERMINAL_POLL_EVERY", "100ms"), ("JOBS_TERMINAL_NOT_PAID_AFTER", "1s"));
         if (mails is not null)
             environment["SMTP_URL"] = $"smtp://127.0.0.1:{mails.Port}?timeout=10s";
         merchant?.OpenTo(environment);
-        environment["JOBS_TERMINAL_POLL_EVERY"] = "100ms";
-        environment["JOBS_TERMINAL_NOT_PAID_AFTER"] = "1s";
         return environment;
     }
 
@@ -274,46 +273,12 @@ internal sealed class BusyDay(IReadOnlyList<string> jobs, SumUpMerchant? merchan
     private async Task PaidAsync(JobWorld world, long plan, string name, DateTime endedAt, long? refunded = null, string? dispute = null)
     {
         var subscription = await SubscriptionAsync(world, plan, name, endedAt);
-        var payment = await world.PaymentAsync(
-            subscription.User, subscription.Id, "succeeded", endedAt.AddMonths(-1), $"pi_{name}", periodStart: endedAt.AddMonths(-1));
-        await BookAsync(world, payment);
-        await world.ExecuteAsync("UPDATE subscriptions SET payment_id = @payment WHERE id = @Id", new { payment, subscription.Id });
-        await world.Stripe.SeedAsync(new
-        {
-            payment_intents = new[]
-            {
-                new
-                {
-                    id = $"pi_{name}",
-                    amount = 1000,
-                    currency = "eur",
-                    customer = $"cus_{name}",
-                    payment_method = $"pm_{name}",
-                    status = "succeeded",
-                    created = Text(endedAt.AddMonths(-1)),
-                    amount_refunded = refunded,
-                    dispute,
-                    reversed_at = Text(Recently),
-                },
-            },
-        });
+        await world.LastPaidAsync(
+            name, subscription.User, subscription.Id, endedAt.AddMonths(-1), endedAt.AddMonths(-1), NextReceipt(), Recently, refunded, dispute);
         _booked.Add($"pi_{name}");
     }
 
-    /// <summary>Receipt and audit, as the jobs write them.</summary>
-    private Task BookAsync(JobWorld world, long payment)
-    {
-        _receipts++;
-        return world.ExecuteAsync(
-            """
-            UPDATE payments SET succeeded_at = created_at WHERE id = @payment;
-            INSERT INTO receipts (number, payment_id, amount_minor, currency, issued_at)
-            SELECT @year || '-' || lpad(@_receipts::text, 6, '0'), id, amount_minor, currency, created_at FROM payments WHERE id = @payment;
-            INSERT INTO receipt_counters (series, year, last_number) VALUES ('R', @year, @_receipts) ON CONFLICT (series, year) DO UPDATE SET last_number = excluded.last_number;
-            INSERT INTO audit_logs (action, subject_type, subject_id) VALUES ('payment.succeeded', 'payment', @payment);
-            """,
-            new { payment, _receipts, year = _now.AddMinutes(5).Year });
-    }
+    private (int Year, int Number) NextReceipt() => (_now.AddMinutes(5).Year, ++_receipts);
 
     /// <summary>A basic member who has paid for more online, and for nothing in particular at the desk; terms that end soon.</summary>
     private async Task MembersAsync(JobWorld world, long plan)
@@ -324,7 +289,8 @@ internal sealed class BusyDay(IReadOnlyList<string> jobs, SumUpMerchant? merchan
         _paidForNothing = await world.ScalarAsync<long>(
             "INSERT INTO payments (user_id, amount_minor, status, method, created_at) VALUES (@member, 900, 'succeeded', 'transfer', @LongAgo) RETURNING id",
             new { member, LongAgo });
-        await BookAsync(world, _paidForNothing);
+        var (year, number) = NextReceipt();
+        await world.BookAsync(_paidForNothing, year, number);
         await world.ExecuteAsync(
             """
             INSERT INTO memberships (user_id, type, start_date, end_date)

@@ -133,7 +133,7 @@ internal sealed class Meeting(PostgresFixture fixture, Schedule schedule)
     {
         var environment = _day.Environment(world);
         if (proxy is not null)
-            environment["DATABASE_URL"] = CrashRig.Through(proxy, world.Server, environment["DATABASE_URL"]!);
+            environment["DATABASE_URL"] = world.Through(proxy.Port);
         lock (_args)
         {
             if (!_args.TryGetValue(job, out var args))
