@@ -32,7 +32,8 @@ public sealed class BrokenRowTests(PostgresFixture fixture)
                 _ = RelayAsync(client, server.Host, server.Port, answerLimit: ++connections == 1 ? 60_000 : long.MaxValue);
             }
         }, TestContext.Current.CancellationToken);
-        var connection = server.ConnectionFor(await fixture.TemplateAsync());
+        await using var world = await fixture.WorldAsync();
+        var connection = server.ConnectionFor(world.Database);
         connection.Host = "127.0.0.1";
         connection.Port = ((IPEndPoint)listener.LocalEndpoint).Port;
         connection.Pooling = false;

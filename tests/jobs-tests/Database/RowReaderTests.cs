@@ -39,8 +39,8 @@ public sealed class RowReaderTests(PostgresFixture fixture)
 
     private async Task<List<T>> RowsAsync<T>(string sql)
     {
-        var server = await fixture.ServerAsync();
-        await using var source = NpgsqlDataSource.Create(server.ConnectionFor(await fixture.TemplateAsync()));
+        await using var world = await fixture.WorldAsync();
+        await using var source = NpgsqlDataSource.Create(world.Server.ConnectionFor(world.Database));
         return await new Db(source).TransactionAsync(tx => tx.QueryAsync<T>(sql), TestContext.Current.CancellationToken);
     }
 

@@ -104,8 +104,15 @@ public sealed class SumUpMerchant
     public Task ReleaseAsync() => PostAsync("release", null);
 
     /// <summary>Waits until a request is held.</summary>
-    public Task HeldAsync(int count = 1) =>
-        Eventually.HoldsAsync(async () => (await GetAsync("held")).GetProperty("held").GetInt32() >= count, TimeSpan.FromSeconds(90), $"{count} requests are held");
+    public async Task HeldAsync(int count = 1)
+    {
+        for (var end = DateTime.UtcNow.AddSeconds(90); (await GetAsync("held")).GetProperty("held").GetInt32() < count;)
+        {
+            if (DateTime.UtcNow > end)
+                throw new TimeoutException($"{count} requests did not come to be held");
+            await Task.Delay(10);
+        }
+    }
 
     public Task<JsonElement> StateAsync() => GetAsync("");
 
