@@ -19,6 +19,7 @@ internal sealed class SmtpConnection : IAsyncDisposable
     private const int LongestQuote = 300;
 
     private readonly SmtpUrl _url;
+    private readonly SmtpListener _listener = new();
     private readonly Client _client;
     private SmtpSocket? _socket;
     private bool _takesUtf8;
@@ -27,7 +28,7 @@ internal sealed class SmtpConnection : IAsyncDisposable
     {
         _url = url;
         var name = Environment.MachineName;
-        _client = new Client { LocalDomain = name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-') ? name : "localhost" };
+        _client = new Client(_listener) { LocalDomain = name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-') ? name : "localhost" };
     }
 
     /// <summary>False: to be thrown away.</summary>
@@ -153,7 +154,7 @@ internal sealed class SmtpConnection : IAsyncDisposable
             }
 
             handedOver = true;
-            _socket!.AwaitVerdict();
+            _socket!.AwaitVerdict(alreadyGiven: _listener.HeardTooMuch);
         };
         try
         {
@@ -248,7 +249,7 @@ internal sealed class SmtpConnection : IAsyncDisposable
     }
 
     /// <summary>MailKit's client, but for the check of certificates: the platform's own, whose message names what is wrong.</summary>
-    private sealed class Client : SmtpClient
+    private sealed class Client(IProtocolLogger listener) : SmtpClient(listener)
     {
         protected override SslClientAuthenticationOptions GetSslClientAuthenticationOptions(string host, RemoteCertificateValidationCallback remoteCertificateValidationCallback)
         {

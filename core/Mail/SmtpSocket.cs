@@ -39,9 +39,10 @@ internal sealed class SmtpSocket(Socket socket, TimeSpan patience) : NetworkStre
     }
 
     /// <summary>From now on nothing but the last byte of a mail is sent, and the answer to it awaited.</summary>
-    public void AwaitVerdict()
+    /// <param name="alreadyGiven">The server has said more than that it waits for the mail.</param>
+    public void AwaitVerdict(bool alreadyGiven)
     {
-        BrokeOff = Socket.Poll(0, SelectMode.SelectRead);
+        BrokeOff = alreadyGiven || Socket.Poll(0, SelectMode.SelectRead);
         _patience = _usual * PatienceAfterTheDot;
     }
 
