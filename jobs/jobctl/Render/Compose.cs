@@ -29,6 +29,8 @@ internal static class Compose
 
         x-fakes: &fakes
           image: ${IMAGE_PREFIX:-jobs}/fakes:${TAG:-latest}
+          # Built here: an image of this name in a public registry is somebody else's.
+          pull_policy: never
           build:
             context: ..
             dockerfile: docker/fakes.Dockerfile
@@ -126,6 +128,7 @@ internal static class Compose
             profiles:
               - scheduler
             image: ${IMAGE_PREFIX:-jobs}/scheduler:${TAG:-latest}
+            pull_policy: never
             build:
               context: ..
               dockerfile: docker/Dockerfile
@@ -196,6 +199,7 @@ internal static class Compose
 
     private static string Image(JobDefinition job) => $$"""
         image: ${IMAGE_PREFIX:-jobs}/{{job.Name}}:${TAG:-latest}
+        pull_policy: never
         build:
           context: ..
           dockerfile: docker/Dockerfile

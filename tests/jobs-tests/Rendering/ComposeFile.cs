@@ -21,6 +21,7 @@ internal sealed record ComposeFile
 internal sealed record ComposeService
 {
     public string? Image { get; init; }
+    public string? PullPolicy { get; init; }
     public ComposeBuild? Build { get; init; }
     public List<string> Command { get; init; } = [];
     public List<string> Entrypoint { get; init; } = [];

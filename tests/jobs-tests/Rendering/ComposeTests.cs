@@ -90,6 +90,10 @@ public sealed partial class ComposeTests
     }
 
     [Fact]
+    public void An_image_that_is_built_here_is_never_taken_from_a_registry() =>
+        Assert.All(Compose.Services.Values.Where(service => service.Build is not null), service => Assert.Equal("never", service.PullPolicy));
+
+    [Fact]
     public void The_business_is_seeded_only_when_somebody_asks_for_it()
     {
         Assert.Equal(["seed"], Compose.Services["seed"].Profiles);
