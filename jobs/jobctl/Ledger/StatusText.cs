@@ -66,7 +66,7 @@ internal sealed class StatusText(ToolRun run, StatusView view, BusinessZone zone
     {
         foreach (var started in jobs.SelectMany(job => job.Running))
         {
-            var lease = started.Holder is null ? "no lease" : started.Alive ? $"held by {Words.Holder(started.Holder)}" : "its lease has started out";
+            var lease = started.Holder is null ? "no lease" : started.Alive ? $"held by {Words.Holder(started.Holder)}" : "its lease has run out";
             _console.Write(new Text(
                 Words.Clean($"▸ {started.Job}{(started.Shard is null ? "" : $" {started.Shard}")} runs since {Words.When(started.StartedAt, view.Now, zone)} ({Words.For(started.StartedAt, view.Now)}), {started.Id}, {lease}") + "\n",
                 Cell.StyleOf(Tone.Active)));
