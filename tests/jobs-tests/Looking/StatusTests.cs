@@ -186,6 +186,10 @@ public sealed class StatusTests(PostgresFixture fixture)
         var problem = Assert.Single(status.GetProperty("problems").EnumerateArray());
         Assert.Contains($"the run {gone} is on record as running", problem.Text("what"), StringComparison.Ordinal);
         Assert.Contains("held by node-7, process 4711", (await world.LookAsync("status")).Stdout, StringComparison.Ordinal);
+
+        world.Environment["COLUMNS"] = "500";
+        await world.ExecuteAsync("UPDATE leases SET expires_at = now() - interval '1 second' WHERE name = 'autopayment'");
+        Assert.Contains($"{alive}, its lease has run out\n", (await world.LookAsync("status")).Stdout, StringComparison.Ordinal);
     }
 
     [Fact]
