@@ -36,9 +36,9 @@ if [ -f artifacts/proof.md ]; then
     cat artifacts/proof.md
     echo
 fi
-# Names alone, last of all: often a log's last lines are all that is seen.
-sed -nE 's/^ *([^( ]{1,200}).*\[SKIP\]$/\1/p' "$log" | sort | uniq -c | sed 's/^ */skipped: /'
-sed -nE 's/^ *(.{1,300}) \[(FAIL|ERROR)\]$/failed: \1/p' "$log"
+# Names alone, last of all: often a log's last lines are all that is seen. Only the lines in question go to sed, which takes half a minute for all.
+grep '\[SKIP\]$' "$log" | sed -nE 's/^ *([^( ]{1,200}).*\[SKIP\]$/\1/p' | sort | uniq -c | sed 's/^ */skipped: /'
+grep -E '\[(FAIL|ERROR)\]$' "$log" | sed -nE 's/^ *(.{1,300}).* \[(FAIL|ERROR)\]$/failed: \1/p'
 passed=$((total - failed - ${skipped:-0} - ${notrun:-0}))
 echo "$passed passed, $failed failed, ${skipped:-0} skipped"
 [ "$failed" -eq 0 ] && [ "$status" -eq 0 ] && [ "$passed" -gt 0 ]
