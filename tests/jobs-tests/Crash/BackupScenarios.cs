@@ -31,6 +31,7 @@ internal static class BackupScenarios
 
     public static readonly Scenario IntoFolder = new("backup-database into a folder", "backup-database", [("backups", 1), ("verified", 1), ("deleted", 1)], SeedFolderAsync)
     {
+        Spoils = true,
         Args = KeepOne,
         Outside = world => new FileSteps(world.The<Shelf>().Folder, world.The<Shelf>().Programs),
         Alike = Counted,
@@ -47,6 +48,7 @@ internal static class BackupScenarios
 
     public static readonly Scenario IntoBucket = new("backup-database into a bucket", "backup-database", [("backups", 1), ("verified", 1), ("deleted", 1)], SeedBucketAsync)
     {
+        Spoils = true,
         Args = KeepOne,
         Outside = world => new BucketCalls(world.The<FakeS3Process>()),
         OnlyOutside = true,

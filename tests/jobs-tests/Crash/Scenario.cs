@@ -54,7 +54,7 @@ public sealed record Scenario(string Name, string Job, (string Counter, long Val
     /// <summary>How often it asks differs from run to run: it waits for others.</summary>
     public bool Varies { get; init; }
 
-    /// <summary>It changes more than rows: no other scenario can use its world.</summary>
+    /// <summary>It changes more than rows, or dumps the whole database: its world is its own, before and after.</summary>
     public bool Spoils { get; init; }
 
     /// <summary>Of the round trips to the database and of two at once another scenario of the job takes care.</summary>

@@ -36,7 +36,10 @@ public sealed class CounterRushTests(PostgresFixture fixture)
                 await counter.Merchant.FaultAsync(kind, "/checkout$", "POST", nth: nth);
 
         using var over = new CancellationTokenSource();
-        var watching = WatchAsync(counter, over.Token);
+        var listening = new TaskCompletionSource();
+        var watching = WatchAsync(counter, listening, over.Token);
+        // Who waits is known only from what is heard: nobody may queue before.
+        await Task.WhenAny(listening.Task, watching);
         var clock = Stopwatch.StartNew();
         var queued = new ConcurrentBag<long>();
         var stations = Enumerable.Range(0, 10).Select(station => StationAsync(counter, station, clock, queued));
@@ -100,7 +103,7 @@ public sealed class CounterRushTests(PostgresFixture fixture)
     /// Follows the counter's channel, as a station does: in the order of the commits, whoever gets a reader is the first of those that
     /// wait. And looks all the while for what must never be.
     /// </summary>
-    private async Task WatchAsync(CounterScene counter, CancellationToken over)
+    private async Task WatchAsync(CounterScene counter, TaskCompletionSource listening, CancellationToken over)
     {
         await using var source = NpgsqlDataSource.Create(counter.World.Server.ConnectionFor(counter.World.Database).ConnectionString + ";Pooling=false");
         await using var connection = await source.OpenConnectionAsync(CancellationToken.None);
@@ -123,6 +126,7 @@ public sealed class CounterRushTests(PostgresFixture fixture)
         };
         await using (var listen = new NpgsqlCommand("LISTEN payment_updates", connection))
             await listen.ExecuteNonQueryAsync(CancellationToken.None);
+        listening.SetResult();
         while (!over.IsCancellationRequested)
         {
             await connection.WaitAsync(TimeSpan.FromMilliseconds(50), CancellationToken.None);
